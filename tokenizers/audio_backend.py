@@ -12,7 +12,7 @@ def _unavailable(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def raise_unavailable(*_args: object, **_kwargs: object) -> None:
         raise RuntimeError(
-            f"torchaudio.{function.__name__} needs torchaudio's compiled extension, which does not load beside this torch; "
+            f"torchaudio.{function.__name__} needs the compiled extension, which does not load beside this torch; "
             "install a torchaudio built for it."
         )
 
@@ -20,9 +20,9 @@ def _unavailable(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _load_torchaudio() -> types.ModuleType:
-    """Import torchaudio; when its extension links libraries that are absent (a CUDA wheel beside a CPU torch), without it.
+    """Import torchaudio; without its extension when that links libraries that are absent (a CUDA wheel on a CPU).
 
-    Only the pure torch parts are used here (resampling, Kaldi features), and they give the same numbers either way. A build
+    Only the pure torch parts are used here (resampling, Kaldi features): the same numbers either way. A build
     whose extension loads stays whole, because the stand-in is installed only after the plain import raised `OSError`.
     """
     try:
