@@ -81,6 +81,8 @@ REASONS: dict[str, str] = {
     # token layer
     "no_task": "no task is made from this kind of record in this configuration",
     "over_length": "the sample is longer than the configured sequence length",
+    # the tables themselves
+    "schema": "a column of its index row breaks the contract; detail names column, check and value",
     # what a rule did not foresee
     "exception": "an exception; its class and message are in detail",
 }

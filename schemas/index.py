@@ -1,0 +1,65 @@
+"""The index beside each media shard: a row per record, with where each of its members lies."""
+
+import pandera.polars as pa
+import polars as pl
+
+from omniforge.schemas.record import KINDS
+
+MEMBER = pl.Struct(
+    {
+        "name": pl.String,
+        "role": pl.String,
+        "format": pl.String,
+        "offset": pl.Int64,
+        "size": pl.Int64,
+        "sha256": pl.String,
+        "width": pl.Int32,
+        "height": pl.Int32,
+        "sample_rate": pl.Int32,
+        "seconds": pl.Float64,
+        "channels": pl.Int32,
+    }
+)
+"""A tar member: its payload is `size` bytes at `offset` of the shard."""
+
+
+class RecordIndex(pa.DataFrameModel):
+    """A row per record of the media layer."""
+
+    key: str = pa.Field(unique=True, str_matches=r"^[A-Za-z0-9_-]+$")
+    corpus: str
+    revision: str
+    split: str
+    kind: str = pa.Field(isin=KINDS)
+    text: str = pa.Field(nullable=True)
+    question: str = pa.Field(nullable=True)
+    answer: str = pa.Field(nullable=True)
+    messages: str = pa.Field(nullable=True)
+    language: str = pa.Field(nullable=True)
+    speaker: str = pa.Field(nullable=True)
+    license: str = pa.Field(nullable=True)
+    source_uri: str = pa.Field(str_contains="#")
+    parents: pl.List = pa.Field(dtype_kwargs={"inner": pl.String})
+    repairs: pl.List = pa.Field(dtype_kwargs={"inner": pl.String})
+    pictures: pl.Int32 = pa.Field(ge=0)
+    seconds: float = pa.Field(ge=0)
+    voice: str = pa.Field(nullable=True)
+    answer_voice: str = pa.Field(nullable=True)
+    engine: str = pa.Field(nullable=True)
+    wer: float = pa.Field(ge=0, nullable=True)
+    answer_wer: float = pa.Field(ge=0, nullable=True)
+    heard: str = pa.Field(nullable=True)
+    peak_db: float = pa.Field(nullable=True)
+    words_per_second: float = pa.Field(ge=0, nullable=True)
+    unit: str
+    shard: str
+    members: pl.List = pa.Field(dtype_kwargs={"inner": MEMBER})
+
+    class Config:
+        """Columns are exactly these."""
+
+        strict = True
+
+
+MEASURES = ("voice", "answer_voice", "engine", "wer", "answer_wer", "heard", "peak_db", "words_per_second")
+"""The columns that `Record.measures` may fill."""
