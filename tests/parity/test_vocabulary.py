@@ -1,0 +1,64 @@
+"""The production id space and the text splitting against the published ones (SPEC.md section 1)."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omniforge.tokenizers.vocabulary import AUDIO_TAG, IMAGE_TAG, PRODUCTION, Vocabulary
+
+PATH = Path(os.environ.get("PARITY_DIR", "tests/parity/fixtures")) / "vocabulary" / "vocabulary.json"
+
+if not PATH.is_file():
+    pytest.skip("this parity set has no vocabulary", allow_module_level=True)
+
+PUBLISHED: dict[str, Any] = json.loads(PATH.read_text())
+VOCABULARY = Vocabulary(PRODUCTION)
+
+
+def test_the_size_is_the_published_one() -> None:
+    assert VOCABULARY.size == PUBLISHED["total_vocab"]
+
+
+@pytest.mark.parametrize("group", ["base_special", "modality_special"])
+def test_every_control_token_has_its_published_id(group: str) -> None:
+    assert {token: VOCABULARY.special_ids[token] for token in PUBLISHED[group]} == PUBLISHED[group]
+
+
+def test_there_are_no_other_control_tokens() -> None:
+    assert set(VOCABULARY.special_ids) == {*PUBLISHED["base_special"], *PUBLISHED["modality_special"]}
+
+
+def test_the_ranges_are_the_published_ones() -> None:
+    ranges = PUBLISHED["id_ranges"]
+    assert [VOCABULARY.text[0], VOCABULARY.text[-1]] == ranges["text_bpe"]
+    assert [VOCABULARY.specials[0], VOCABULARY.specials[-1]] == [ranges["base_special"][0], ranges["modality_special"][1]]
+    assert [VOCABULARY.speech[0], VOCABULARY.speech[-1]] == ranges["speech_code"]
+    assert [VOCABULARY.image[0], VOCABULARY.image[-1]] == ranges["image_code"]
+
+
+@pytest.mark.parametrize(("group", "kind"), [("speech_codes", "speech_id"), ("image_codes", "image_id")])
+def test_first_and_last_code_have_their_published_ids(group: str, kind: str) -> None:
+    published = PUBLISHED[group]
+    code_id = getattr(VOCABULARY, kind)
+    assert code_id(0) == published["first_id"]
+    assert code_id(published["count"] - 1) == published["last_id"]
+
+
+def test_roles_of_ids_are_the_published_ones() -> None:
+    assert VOCABULARY.pad == PUBLISHED["pad_token"]["id"] == PUBLISHED["eos_token"]["id"]
+    assert VOCABULARY.mask == PUBLISHED["mask_token"]["id"]
+    assert VOCABULARY.im_start == PUBLISHED["chatml"]["im_start"]
+    assert VOCABULARY.im_end == PUBLISHED["chatml"]["im_end"] == PUBLISHED["end_of_turn"]["id"]
+    assert VOCABULARY.begin_of_audio == PUBLISHED["modality_special"]["<|begin_of_audio|>"]
+    assert VOCABULARY.end_of_audio == PUBLISHED["modality_special"]["<|end_of_audio|>"]
+    assert VOCABULARY.context_of_audio == PUBLISHED["modality_special"]["<|context_of_audio|>"]
+    assert VOCABULARY.begin_of_image == PUBLISHED["modality_special"]["<|begin_of_image|>"]
+    assert VOCABULARY.end_of_image == PUBLISHED["modality_special"]["<|end_of_image|>"]
+
+
+def test_media_tags_are_the_published_ones() -> None:
+    assert PUBLISHED["media_tags_in_messages"]["image"] == IMAGE_TAG
+    assert PUBLISHED["media_tags_in_messages"]["audio"] == AUDIO_TAG
