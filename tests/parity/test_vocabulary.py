@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from omniforge.tokenizers.text import PRETOKENIZE_REGEX, byte_level_pipeline
 from omniforge.tokenizers.vocabulary import AUDIO_TAG, IMAGE_TAG, PRODUCTION, Vocabulary
+from tokenizers import models
 
 PATH = Path(os.environ.get("PARITY_DIR", "tests/parity/fixtures")) / "vocabulary" / "vocabulary.json"
 
@@ -16,6 +18,7 @@ if not PATH.is_file():
 
 PUBLISHED: dict[str, Any] = json.loads(PATH.read_text())
 VOCABULARY = Vocabulary(PRODUCTION)
+PIPELINE = byte_level_pipeline(models.BPE())
 
 
 def test_the_size_is_the_published_one() -> None:
@@ -62,3 +65,27 @@ def test_roles_of_ids_are_the_published_ones() -> None:
 def test_media_tags_are_the_published_ones() -> None:
     assert PUBLISHED["media_tags_in_messages"]["image"] == IMAGE_TAG
     assert PUBLISHED["media_tags_in_messages"]["audio"] == AUDIO_TAG
+
+
+def test_text_is_split_by_the_published_expression() -> None:
+    assert PUBLISHED["text_tokenizer"]["pretokenize_regex"] == PRETOKENIZE_REGEX
+
+
+@pytest.mark.parametrize("text", sorted(PUBLISHED["text_tokenizer"]["checks"]))
+def test_merging_never_has_to_cross_a_split_to_reach_the_published_ids(text: str) -> None:
+    pieces = PIPELINE.pre_tokenizer.pre_tokenize_str(text)
+    assert len(pieces) == len(PUBLISHED["text_tokenizer"]["checks"][text])
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("It's 10:30", ["It", "'s", " ", "1", "0", ":", "3", "0"]),
+        ("Stop.\n\nGo  on ", ["Stop", ".\n\n", "Go", " ", " on", " "]),
+        ("<|im_end|>\n", ["<|", "im", "_end", "|>\n"]),
+        ("tab\there", ["tab", "\there"]),
+    ],
+)
+def test_text_is_split_as_the_expression_says(text: str, pieces: list[str]) -> None:
+    spans = [span for _, span in PIPELINE.pre_tokenizer.pre_tokenize_str(text)]
+    assert [text[start:stop] for start, stop in spans] == pieces
