@@ -1,0 +1,91 @@
+"""The bidirectional transformer itself: token ids in, and whatever is read off the last hidden states out."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from omniforge.trainer.model.attention import Attention
+from omniforge.trainer.model.config import DreamConfig
+from omniforge.trainer.model.layers import Block, RMSNorm, rotary_angles
+
+Result = TypeVar("Result")
+Readout = Callable[[Tensor, nn.Linear], Result]
+"""What is computed from the (batch, length, hidden_size) final hidden states and the output head.
+
+It runs inside the model's forward pass, so that a sharded head is whole while it is used.
+"""
+
+
+def all_logits(hidden: Tensor, head: nn.Linear) -> Tensor:
+    """Read out the (batch, length, vocab_size) logits of every position; position i predicts token i + 1."""
+    logits: Tensor = head(hidden)
+    return logits
+
+
+class Backbone(nn.Module):
+    """Everything below the output head."""
+
+    def __init__(self, config: DreamConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    def forward(self, embeddings: Tensor, positions: Tensor, attention: Attention) -> Tensor:
+        """Return the final (batch, length, hidden_size) hidden states."""
+        rotation = rotary_angles(positions, self.config.head_dim, self.config.rope_theta, embeddings.dtype)
+        hidden = embeddings
+        for layer in self.layers:
+            hidden = layer(hidden, rotation, attention)
+        output: Tensor = self.norm(hidden)
+        return output
+
+
+class Dream(nn.Module):
+    """A Dream-family masked diffusion model (SPEC.md section 2).
+
+    Attention goes both ways. The prediction for token i + 1 is read at position i, a convention inherited from the
+    autoregressive model that Dream was adapted from; `loss.py` and the sampler take care of the shift.
+    """
+
+    def __init__(self, config: DreamConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.model = Backbone(config)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+
+    def forward(self, inputs: Tensor, positions: Tensor, attention: Attention, readout: Readout[Result]) -> Result:
+        """Run the model and return what `readout` makes of the final hidden states.
+
+        Args:
+            inputs: (batch, length) token ids, or (batch, length, hidden_size) embeddings made by `embed`.
+            positions: (batch, length) positions of the tokens in their own documents.
+            attention: What may see what.
+            readout: For example `all_logits`, or a readout of `loss.py`.
+        """
+        embeddings = inputs if inputs.is_floating_point() else self.model.embed_tokens(inputs)
+        return readout(self.model(embeddings, positions, attention), self.lm_head)
+
+
+def initialise(model: Dream, seed: int) -> None:
+    """Fill every parameter afresh, reproducibly on a given device.
+
+    Matrices are normal with the config's `initializer_range`; those that write into the residual stream (`o_proj`,
+    `down_proj`) are smaller by sqrt(2 * layers), which keeps its variance from growing with depth. Biases are 0 and norm
+    weights 1.
+    """
+    std = model.config.initializer_range
+    residual_std = std * (2 * model.config.num_hidden_layers) ** -0.5
+    generator = torch.Generator(device=model.lm_head.weight.device).manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("bias"):
+                parameter.zero_()
+            elif parameter.ndim == 1:
+                parameter.fill_(1.0)
+            else:
+                into_residual = name.endswith(("o_proj.weight", "down_proj.weight"))
+                parameter.normal_(0.0, residual_std if into_residual else std, generator=generator)
