@@ -19,7 +19,7 @@ class Unit:
 
     `identity` tells the container's content, `fingerprints` the stages and models that touch the records. The id is a hash of
     those, so a new file or corpus adds units and changes none, and a changed filter redoes exactly what it touches.
-    `keys` hashes the keys selected in the range (empty: all of them).
+    `keys` hashes the keys selected in the range (empty: all of them). Where the container is a shard, `index` is its index.
     """
 
     id: str
@@ -30,6 +30,7 @@ class Unit:
     stop: int
     identity: str
     keys: str = ""
+    index: str = ""
 
     def to_json(self) -> str:
         """Serialise for a Ray row or a stored plan."""
@@ -51,6 +52,7 @@ def make_unit(
     identity: str,
     fingerprints: Mapping[str, str],
     keys: str = "",
+    index: str = "",
 ) -> Unit:
     """Name a unit by the hash of everything that decides its output."""
     facts: dict[str, Any] = {
@@ -64,7 +66,15 @@ def make_unit(
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:20]
     return Unit(
-        id=digest, stage=stage, corpus=corpus, container=container, start=start, stop=stop, identity=identity, keys=keys
+        id=digest,
+        stage=stage,
+        corpus=corpus,
+        container=container,
+        start=start,
+        stop=stop,
+        identity=identity,
+        keys=keys,
+        index=index,
     )
 
 

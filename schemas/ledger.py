@@ -73,6 +73,8 @@ class UnitTable(pa.DataFrameModel):
     shard: str = pa.Field(nullable=True)
     shard_bytes: pl.Int64 = pa.Field(ge=0)
     shard_sha256: str = pa.Field(nullable=True)
+    index: str
+    index_sha256: str
     environment: str
 
     class Config:

@@ -1,0 +1,190 @@
+"""The media layer's shards: records to tar members and index rows, and back."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+
+from omniforge.pipeline.ledger import commit, counts_of
+from omniforge.pipeline.plan import Unit
+from omniforge.pipeline.shards import TarMember, span_of, write_tar
+from omniforge.pipeline.storage import Store
+from omniforge.schemas.index import MEASURES, RecordIndex
+from omniforge.schemas.ledger import LedgerEntry
+from omniforge.schemas.quarantine import Quarantine
+from omniforge.schemas.record import EVIDENCE_BYTES, MediaFile, Message, Record, Refusal
+from omniforge.schemas.table import polars_schema, split_failures
+
+Outcome = Record | Refusal
+
+
+def commit_records(store: Store, unit: Unit, outcomes: Sequence[Outcome]) -> LedgerEntry:
+    """Write the shard, index and quarantine of a unit of the media layer and commit it.
+
+    A record whose index row breaks its contract is refused with the column, the check and the value, before the shard is made.
+    """
+    records = [outcome for outcome in outcomes if isinstance(outcome, Record)]
+    refusals = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
+    rows = pl.DataFrame([_index_row(record, unit) for record in records], schema=polars_schema(RecordIndex), orient="row")
+    good, failures = split_failures(RecordIndex, rows)
+    broken = {failure.row: failure for failure in failures}
+    refusals += [
+        Refusal(
+            source_uri=records[row].source_uri,
+            key=records[row].key,
+            reason="schema",
+            detail=f"{failure.column}: {failure.check}: {failure.value}",
+        )
+        for row, failure in broken.items()
+    ]
+    kept = [record for row, record in enumerate(records) if row not in broken]
+    shard, members = write_tar(file for record in kept for file in _tar_files(record))
+    good = good.with_columns(pl.Series("members", list(_members_by_record(kept, members)), dtype=good.schema["members"]))
+    quarantine = quarantine_frame(refusals, unit)
+    return commit(
+        store,
+        unit,
+        shard=shard if kept else None,
+        index=good,
+        quarantine=quarantine,
+        counts=counts_of(len(outcomes), len(kept), quarantine),
+    )
+
+
+def quarantine_frame(refusals: Iterable[Refusal], unit: Unit) -> pl.DataFrame:
+    """Make the quarantine table of a unit; its own rows keep their contract or the job stops."""
+    rows = [
+        {
+            "key": refusal.key,
+            "corpus": unit.corpus,
+            "source_uri": refusal.source_uri,
+            "stage": unit.stage,
+            "task": refusal.task,
+            "outcome": refusal.outcome,
+            "reason": refusal.reason,
+            "detail": _writable(refusal.detail)[:2000],
+            "retryable": refusal.retryable,
+            "evidence": refusal.evidence[:EVIDENCE_BYTES],
+        }
+        for refusal in refusals
+    ]
+    frame = pl.DataFrame(rows, schema=polars_schema(Quarantine), orient="row")
+    Quarantine.validate(frame, lazy=True)
+    return frame
+
+
+def record_from_row(row: dict[str, Any]) -> Record:
+    """Read a record's fields back from its index row; its media are left out (see `read_media`)."""
+    return Record(
+        **{name: row[name] for name in RECORD_COLUMNS},
+        messages=tuple(Message(**message) for message in json.loads(row["messages"] or "[]")),
+        parents=tuple(row["parents"]),
+        repairs=tuple(row["repairs"]),
+        measures={name: row[name] for name in MEASURES if row[name] is not None},
+    )
+
+
+RECORD_COLUMNS = (
+    "key",
+    "corpus",
+    "revision",
+    "split",
+    "kind",
+    "text",
+    "question",
+    "answer",
+    "language",
+    "speaker",
+    "license",
+    "source_uri",
+)
+
+
+def read_media(store: Store, row: dict[str, Any], roles: Sequence[str] | None = None) -> tuple[MediaFile, ...]:
+    """Fetch a record's media by one range read of its shard; `roles` restricts which."""
+    wanted = [m for m in row["members"] if m["role"] != "json" and (roles is None or m["role"] in roles)]
+    if not wanted:
+        return ()
+    start, stop = span_of(TarMember(m["name"], m["offset"], m["size"]) for m in wanted)
+    data = store.read(row["shard"], start, stop - start)
+    return tuple(
+        MediaFile(
+            data=data[m["offset"] - start : m["offset"] - start + m["size"]],
+            **{name: m[name] for name in ("role", "format", "width", "height", "sample_rate", "seconds", "channels")},
+        )
+        for m in wanted
+    )
+
+
+def read_record(store: Store, row: dict[str, Any], roles: Sequence[str] | None = None) -> Record:
+    """Read a record and its media back from its index row and its shard."""
+    return replace(record_from_row(row), media=read_media(store, row, roles))
+
+
+def _index_row(record: Record, unit: Unit) -> dict[str, Any]:
+    spoken = [media for media in record.media if media.format == "flac"]
+    return {
+        **{name: getattr(record, name) for name in RECORD_COLUMNS},
+        "messages": json.dumps([_message(m) for m in record.messages], ensure_ascii=False) if record.messages else None,
+        "parents": list(record.parents),
+        "repairs": list(record.repairs),
+        "pictures": len(record.media) - len(spoken),
+        "seconds": round(sum(media.seconds or 0.0 for media in spoken), 6),
+        **{name: record.measures.get(name) for name in MEASURES},
+        "unit": unit.id,
+        "shard": "",
+        "members": [],
+    }
+
+
+def _message(message: Message) -> dict[str, str]:
+    return {"role": message.role, "content": message.content}
+
+
+def _tar_files(record: Record) -> list[tuple[str, bytes]]:
+    """Name a record's members; the JSON comes first, so that a reader knows the record before its media."""
+    document = {
+        **{name: getattr(record, name) for name in RECORD_COLUMNS},
+        "messages": [_message(message) for message in record.messages],
+        "parents": list(record.parents),
+        "repairs": list(record.repairs),
+        "measures": record.measures,
+        "media": {
+            media.role: {"format": media.format, "sha256": media.sha256, "seconds": media.seconds, "width": media.width}
+            for media in record.media
+        },
+    }
+    text = json.dumps(document, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    return [
+        (f"{record.key}.json", text.encode()),
+        *((f"{record.key}.{media.role}.{media.format}", media.data) for media in record.media),
+    ]
+
+
+def _members_by_record(records: Sequence[Record], members: Sequence[TarMember]) -> Iterable[list[dict[str, Any]]]:
+    position = 0
+    for record in records:
+        document, *files = members[position : position + 1 + len(record.media)]
+        position += 1 + len(record.media)
+        yield [
+            {"name": document.name, "role": "json", "format": "json", "offset": document.offset, "size": document.size},
+            *(
+                {
+                    "name": member.name,
+                    "offset": member.offset,
+                    "size": member.size,
+                    "sha256": media.sha256,
+                    **{
+                        name: getattr(media, name)
+                        for name in ("role", "format", "width", "height", "sample_rate", "seconds", "channels")
+                    },
+                }
+                for member, media in zip(files, record.media, strict=True)
+            ),
+        ]
+
+
+def _writable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
