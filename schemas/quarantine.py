@@ -9,6 +9,7 @@ REASONS: dict[str, str] = {
     # structure of the source
     "invalid_json": "the line or file is not valid JSON",
     "invalid_parquet": "the Parquet file cannot be read",
+    "invalid_archive": "the tar archive cannot be read, or not beyond this point",
     "invalid_utf8": "the bytes are not UTF-8",
     "invalid_unicode": "the text holds a lone surrogate and cannot be written as UTF-8",
     "duplicate_json_key": "a JSON object names one key twice",
@@ -45,6 +46,7 @@ REASONS: dict[str, str] = {
     "empty_transcript": "the transcript is empty",
     "missing_transcript": "a recording without a transcript",
     "empty_prompt": "the prompt is empty",
+    "outvoted": "of the people who judged the recording no more said yes than no",
     "no_consensus": "too few of the people asked agree on the answer",
     "answer_not_in_choices": "the answer is none of the options offered",
     "special_tokens_in_text": "the text holds control tokens of the model's vocabulary",
