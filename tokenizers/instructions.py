@@ -1,5 +1,6 @@
 """What a user asks for in each task: the reference's own wording first, then paraphrases of ours."""
 
+import re
 from collections.abc import Mapping
 
 INSTRUCTIONS: Mapping[str, tuple[str, ...]] = {
@@ -68,3 +69,31 @@ INSTRUCTIONS: Mapping[str, tuple[str, ...]] = {
 }
 """Instructions by task (vocabulary.json, `tasks`); in svqa, s2i and chat they are the system prompt. The reference words no
 instruction of its own for captions. Tasks that are absent here have none: the question alone says what to do."""
+
+_DESCRIPTION = re.compile(
+    r"(?:(?:please|can you|could you|would you)\s+)*"
+    r"(?:(?:describe|caption|summari[sz]e|characteri[sz]e)\s+(?:this|the|what)\b"
+    r"|(?:give|write|provide|create|generate|compose)\b.*\b(?:caption|description)\b"
+    r"|what (?:is|can be|can you|do you|does)\b.*\b(?:see|seen|shown?|depict(?:ed)?)\b"
+    r"|what(?: is|'s) (?:in|happening in|going on in) (?:this|the) (?:image|picture|photo\w*)\b"
+    r"|(?:tell me|explain) what\b.*\b(?:image|picture|photo\w*)\b)",
+    re.IGNORECASE,
+)
+_TRANSCRIPT = re.compile(
+    r"\btranscri(?:be|pt|ption)\b"
+    r"|\b(?:speech|audio|recording)\s+(?:in)?to\s+(?:text|words|writing)\b"
+    r"|\bwrite down\b.*\b(?:said|say|hear|spoken|speech|audio|recording)\b"
+    r"|\bwhat (?:does|did) (?:the|this) (?:speaker|person|voice)\b.*\bsay\b"
+    r"|\bwhat (?:is|was) (?:being )?said\b",
+    re.IGNORECASE,
+)
+
+
+def asks_for_description(question: str) -> bool:
+    """Whether `question`, asked with a picture, wants nothing but a description of it."""
+    return question in INSTRUCTIONS["caption"] or _DESCRIPTION.match(question) is not None
+
+
+def asks_for_transcript(question: str) -> bool:
+    """Whether `question`, asked with a sound, wants the words that are spoken in it."""
+    return question in INSTRUCTIONS["asr"] or _TRANSCRIPT.search(question) is not None

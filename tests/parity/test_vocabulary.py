@@ -2,11 +2,15 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from omniforge.schemas.record import Message
+from omniforge.tokenizers.chat import SpeechCodes, SpeechFeatures, lay_out, messages_for, prompt_for
 from omniforge.tokenizers.text import PRETOKENIZE_REGEX, byte_level_pipeline
 from omniforge.tokenizers.vocabulary import AUDIO_TAG, IMAGE_TAG, PRODUCTION, Vocabulary
 from tokenizers import models
@@ -89,3 +93,99 @@ def test_merging_never_has_to_cross_a_split_to_reach_the_published_ids(text: str
 def test_text_is_split_as_the_expression_says(text: str, pieces: list[str]) -> None:
     spans = [span for _, span in PIPELINE.pre_tokenizer.pre_tokenize_str(text)]
     assert [text[start:stop] for start, stop in spans] == pieces
+
+
+class GivenText:
+    """Encodes the texts of a published layout by the ids given with them."""
+
+    size = PRODUCTION.text_size
+
+    def __init__(self, segments: list[dict[str, Any]]) -> None:
+        self.pieces = {segment["text"]: segment["ids"] for segment in segments if "text" in segment}
+        for opening in [text for text in self.pieces if text.startswith("<|im_start|>")]:
+            self.pieces[opening.removeprefix("<|im_start|>").strip()] = self.pieces[opening][1:2]
+            self.pieces["\n"] = self.pieces[opening][2:]
+
+    def encode(self, text: str) -> list[int]:
+        return self.pieces[text]
+
+
+def example(segments: list[dict[str, Any]]) -> tuple[list[Message], list[np.ndarray], list[SpeechCodes | SpeechFeatures]]:
+    """Read a published layout back as a conversation; counts that are left open are 6."""
+    messages: list[Message] = []
+    images: list[np.ndarray] = []
+    speeches: list[SpeechCodes | SpeechFeatures] = []
+    for segment in segments:
+        text = segment.get("text", "")
+        if text.startswith("<|im_start|>"):
+            messages.append(Message(text.removeprefix("<|im_start|>").strip(), ""))
+            continue
+        if segment.get("placeholder") == "image codes":
+            images.append(np.arange(segment["count"]))
+            text = IMAGE_TAG
+        elif segment.get("placeholder") == "speech codes":
+            speeches.append(SpeechCodes(np.arange(6)))
+            text = AUDIO_TAG
+        elif "placeholder" in segment:
+            speeches.append(SpeechFeatures(6))
+            text = AUDIO_TAG
+        elif text.startswith("<|"):
+            continue
+        messages[-1] = replace(messages[-1], content=messages[-1].content + text)
+    return messages, images, speeches
+
+
+def expected(segments: list[dict[str, Any]]) -> tuple[list[int], list[bool]]:
+    ids: list[int] = []
+    supervised: list[bool] = []
+    for segment in segments:
+        if segment.get("text", "").startswith("<|endoftext|>"):
+            break
+        match segment.get("placeholder"):
+            case None:
+                part = segment["ids"]
+            case "image codes":
+                part = [VOCABULARY.image_id(code) for code in range(segment["count"])]
+            case "speech codes":
+                part = [VOCABULARY.speech_id(code) for code in range(6)]
+            case _:
+                part = [segment["id"]] * 6
+        ids += part
+        supervised += [segment["supervised"]] * len(part)
+    return ids, supervised
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED["training_layout_examples"]))
+def test_a_published_layout_is_laid_out_with_its_ids_and_supervision(name: str) -> None:
+    segments = PUBLISHED["training_layout_examples"][name]
+    sample = lay_out(*example(segments), GivenText(segments), VOCABULARY)
+    ids, supervised = expected(segments)
+    assert sample.ids.tolist() == ids
+    assert [any(start <= i < stop for start, stop in sample.loss_spans) for i in range(len(ids))] == supervised
+
+
+@pytest.mark.parametrize(
+    ("task", "published", "user"),
+    [
+        ("t2i", "t2i", "user"),
+        ("s2i", "s2i", "user_training"),
+        ("asr", "asr", "user"),
+        ("tts", "tts", "user"),
+        ("vqa", "vqa_caption", "user"),
+        ("svqa", "spoken_vqa", "user"),
+    ],
+)
+def test_a_prompt_without_a_key_is_the_published_one(task: str, published: str, user: str) -> None:
+    form = PUBLISHED["tasks"][published]
+    words = {"caption": "X", "text": "X", "question": "Q?", "answer": "A.", "transcript": "X"}
+    expected_turns = [
+        (role, content.format(**words)) for role, content in (("system", form["system"]), ("user", form[user])) if content
+    ]
+    turns = [(message.role, message.content) for message in prompt_for(task, text="X", question="Q?")]
+    assert turns == expected_turns
+    answer = messages_for(task, text="X", question="Q?", answer="A.", seed_key="k")[-1]
+    assert answer == Message("assistant", form["assistant"].format(**words))
+
+
+def test_the_spoken_chat_prompt_is_the_published_one() -> None:
+    assert prompt_for("chat")[0] == Message("system", PUBLISHED["tasks"]["spoken_qa"]["system"])
