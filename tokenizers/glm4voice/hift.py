@@ -31,9 +31,7 @@ class HiftGenerator(nn.Module):
         self.conv_pre = WeightNormConv1d(config.in_channels, base, 7)
         self.ups = nn.ModuleList(
             WeightNormConvTranspose1d(base >> level, base >> (level + 1), kernel, rate)
-            for level, (rate, kernel) in enumerate(
-                zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True)
-            )
+            for level, (rate, kernel) in enumerate(zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True))
         )
         self.source_downs = nn.ModuleList(
             _source_down(bins, width, math.prod(config.upsample_rates[level + 1 :])) for level, width in enumerate(widths)
@@ -45,9 +43,7 @@ class HiftGenerator(nn.Module):
             )
         )
         shapes = list(zip(config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True))
-        self.resblocks = nn.ModuleList(
-            ResBlock(width, kernel, dilations) for width in widths for kernel, dilations in shapes
-        )
+        self.resblocks = nn.ModuleList(ResBlock(width, kernel, dilations) for width in widths for kernel, dilations in shapes)
         self.conv_post = WeightNormConv1d(widths[-1], bins, 7)
         self.f0_predictor = F0Predictor(config.in_channels, config.f0_channels)
         self.register_buffer("window", torch.hann_window(config.istft_n_fft), persistent=False)
@@ -96,9 +92,7 @@ class HiftGenerator(nn.Module):
 
     def _source_spectrum(self, source: Tensor) -> Tensor:
         config = self.config
-        spectrum = torch.stft(
-            source[:, 0], config.istft_n_fft, config.istft_hop, window=self.window, return_complex=True
-        )
+        spectrum = torch.stft(source[:, 0], config.istft_n_fft, config.istft_hop, window=self.window, return_complex=True)
         return torch.cat([spectrum.real, spectrum.imag], dim=1)
 
 

@@ -73,8 +73,6 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Refine [batch, channels, time]."""
-        for first, dilated, second, plain in zip(
-            self.activations1, self.convs1, self.activations2, self.convs2, strict=True
-        ):
+        for first, dilated, second, plain in zip(self.activations1, self.convs1, self.activations2, self.convs2, strict=True):
             x = x + plain(second(dilated(first(x))))
         return x

@@ -6,7 +6,7 @@ import librosa
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from omniforge.tokenizers.audio_backend import torchaudio
 
@@ -50,20 +50,25 @@ def log_mel(waves: Tensor, mels: int) -> Tensor:
     return (torch.maximum(logarithm, floor) + 4.0) / 4.0
 
 
-def output_mel(waves: Tensor, mels: int) -> Tensor:
+def output_mel(waves: Tensor, mels: int, *, hop: float = OUTPUT_HOP, frames: int | None = None) -> Tensor:
     """Compute the natural-log mel spectrogram that the decoder makes (CosyVoice's 22,050 Hz feature extractor).
 
     Args:
         waves: Samples at 22,050 Hz, [batch, samples].
         mels: Number of mel bins between 0 and 8,000 Hz.
+        hop: Samples from one frame to the next; a fraction is rounded frame by frame.
+        frames: Number of frames, zeros following the samples where they end; samples // hop when None.
 
     Returns:
-        Log amplitudes, [batch, mels, samples // 256], at least log(1e-5).
+        Log amplitudes, [batch, mels, frames], at least log(1e-5).
     """
-    margin = (_OUTPUT_N_FFT - OUTPUT_HOP) // 2
-    padded = F.pad(waves[:, None], (margin, margin), mode="reflect")[:, 0]
+    count = int(waves.shape[-1] // hop) if frames is None else frames
+    starts = torch.round(torch.arange(count, device=waves.device) * hop).long()
+    before = (_OUTPUT_N_FFT - OUTPUT_HOP) // 2
+    after = max(0, int(starts[-1]) + _OUTPUT_N_FFT - before - waves.shape[-1])
+    padded = functional.pad(waves, (before, after))
     window = torch.hann_window(_OUTPUT_N_FFT, device=waves.device)
-    spectrum = torch.stft(padded, _OUTPUT_N_FFT, OUTPUT_HOP, window=window, center=False, return_complex=True)
-    amplitude = (spectrum.real.square() + spectrum.imag.square() + 1e-9).sqrt()
+    windows = padded[:, starts[:, None] + torch.arange(_OUTPUT_N_FFT, device=waves.device)] * window
+    amplitude = torch.fft.rfft(windows).abs().transpose(1, 2)
     filters = mel_filters(OUTPUT_RATE, _OUTPUT_N_FFT, mels, 8000.0).to(waves.device)
     return (filters @ amplitude).clamp(min=1e-5).log()
