@@ -73,7 +73,7 @@ class SegmentAttention:
             if real
             else torch.zeros_like(part_query)
             for (_, real), part_query, part_key, part_value in zip(
-                self.runs, *(_flatten(tensor).split(lengths, dim=1) for tensor in (query, key, value)), strict=True
+                self.runs, *(torch.split(_flatten(tensor), lengths, dim=1) for tensor in (query, key, value)), strict=True
             )
         ]
         return torch.cat(pieces, dim=1).view(heads, batch, length, width).transpose(0, 1)
@@ -102,9 +102,7 @@ def document_attention(document_ids: Tensor, backend: Backend = "auto") -> Atten
     """
     if backend == "flex" or (backend == "auto" and document_ids.is_cuda):
         return FlexAttention(_document_block_mask(document_ids))
-    runs = [
-        (len(list(run)), document != PADDING) for row in document_ids.tolist() for document, run in groupby(row)
-    ]
+    runs = [(len(list(run)), document != PADDING) for row in document_ids.tolist() for document, run in groupby(row)]
     return SegmentAttention(tuple(runs))
 
 

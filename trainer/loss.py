@@ -1,0 +1,105 @@
+"""The training objective at masked positions, normalised over everything that one optimizer step sees."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as distributed
+import torch.nn.functional as functional
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from omniforge.trainer.corruption import IGNORE
+from omniforge.trainer.model.transformer import Readout
+
+LOGIT_ROWS = 1024
+"""Positions whose logits exist at one time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskedLoss:
+    """Cross-entropy of one micro-batch, over its M labels.
+
+    Attributes:
+        numerator: Scalar float32, the weighted sum of cross-entropies; carries the gradient.
+        denominator: Scalar float32, the sum of the weights, equal to `label_weight` of the batch.
+        losses: (M,) float32 cross-entropies, unweighted and detached.
+        hits: (M,) bool, whether the likeliest token was the right one.
+        selected: (rows, length) bool, the labels' places; `losses` follow them in row-major order.
+    """
+
+    numerator: Tensor
+    denominator: Tensor
+    losses: Tensor
+    hits: Tensor
+    selected: Tensor
+
+
+def counted_labels(labels: Tensor) -> Tensor:
+    """Return where (rows, length) labels count: everywhere but at `IGNORE` and at the first position of a row."""
+    selected = labels != IGNORE
+    selected[:, 0] = False
+    return selected
+
+
+def label_weight(labels: Tensor, weights: Tensor) -> Tensor:
+    """Return the weight of a batch's labels, known before any forward pass: the denominator of its loss, float32."""
+    return weights[counted_labels(labels)].float().sum()
+
+
+def masked_cross_entropy(labels: Tensor, weights: Tensor, logit_rows: int = LOGIT_ROWS) -> Readout[MaskedLoss]:
+    """Make the readout that compares the prediction for each label with it.
+
+    Logits are computed at the labels alone, `logit_rows` at a time in float32, and once more in the backward pass, so
+    that memory does not grow with labels times vocabulary. The label of position i is predicted at position i - 1.
+
+    Args:
+        labels: (rows, length) int64, `IGNORE` where nothing is predicted; not shifted.
+        weights: (rows, length) float32.
+        logit_rows: Positions per chunk.
+    """
+
+    def readout(hidden: Tensor, head: nn.Linear) -> MaskedLoss:
+        selected = counted_labels(labels)
+        states, targets, scale = hidden[:, :-1][selected[:, 1:]], labels[selected], weights[selected].float()
+        chunks = [
+            checkpoint(_compare, part, target, head, use_reentrant=False, preserve_rng_state=False)
+            for part, target in zip(torch.split(states, logit_rows), torch.split(targets, logit_rows), strict=True)
+        ]
+        losses = torch.cat([loss for loss, _ in chunks])
+        return MaskedLoss(
+            numerator=(losses * scale).sum(),
+            denominator=scale.sum(),
+            losses=losses.detach(),
+            hits=torch.cat([hits for _, hits in chunks]),
+            selected=selected,
+        )
+
+    return readout
+
+
+def step_denominator(local: Tensor) -> Tensor:
+    """Sum the `label_weight` of one process's micro-batches over all processes; the same number on each of them."""
+    total = local.detach().clone()
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.all_reduce(total)
+    return total
+
+
+def step_loss(numerator: Tensor, denominator: Tensor) -> Tensor:
+    """Return the part of a step's loss that one micro-batch contributes; call `backward` on it.
+
+    Dividing by the weight of the WHOLE step, not of the micro-batch, makes the gradient independent of how the step's
+    samples are split over micro-batches and processes. Data-parallel wrappers average gradients over processes, so the
+    number of processes is multiplied back in. A step without any label has loss 0.
+
+    Args:
+        numerator: `MaskedLoss.numerator` of the micro-batch.
+        denominator: `step_denominator` of the step.
+    """
+    processes = distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+    return numerator * processes / denominator.clamp_min(torch.finfo(torch.float32).tiny)
+
+
+def _compare(states: Tensor, targets: Tensor, head: nn.Linear) -> tuple[Tensor, Tensor]:
+    logits = head(states).float()
+    return functional.cross_entropy(logits, targets, reduction="none"), logits.argmax(dim=-1) == targets
