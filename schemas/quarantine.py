@@ -56,6 +56,8 @@ REASONS: dict[str, str] = {
     "repetitive_text": "the text repeats itself",
     "language": "the language is not among those configured",
     "markup_in_caption": "markup that cannot be removed by rule",
+    "markup_in_transcript": "the transcript holds markup, which nobody speaks",
+    "personal_data": "a mail address or telephone number is spoken; masking the text would not unsay it",
     # pictures
     "empty_media": "the medium has no bytes or no samples",
     "not_an_image": "the bytes are no raster picture that is read here",

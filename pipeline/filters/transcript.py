@@ -1,0 +1,132 @@
+"""Hold what a recogniser heard against what is written; the recogniser itself is the caller's."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jiwer
+from num2words import num2words
+
+from omniforge.pipeline.filters.problem import Problem
+
+_NUMBER = re.compile(r"\d+(?:,\d{3})+|\d+")
+_ORDINAL = re.compile(r"\b(\d{1,15})(?:st|nd|rd|th)\b")
+_SPELLED_OUT = 15
+_FUNCTION_WORDS = frozenset(
+    """
+    a an and are as at be been by can could do does for from had has have he her him his i if in into is it its me
+    my no not of on or our out over please she so some that the their them there these they this those to under up
+    us was we were what when where which who will with would you your picture image photo show draw make create
+    generate paint give want see one
+    """.split()  # noqa: SIM905
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptConfig:
+    """When a transcript counts as another text.
+
+    From `min_words` words on, the word error rate decides. Below, recognisers err too often on clips of a fraction of a second
+    for a word rate to mean anything, and the character error rate decides: only a text that shares almost no letters in order
+    with what was heard is refused.
+    """
+
+    max_wer: float = 0.7
+    min_words: int = 3
+    max_short_cer: float = 0.8
+
+
+def spoken_words(text: str, language: str = "en") -> list[str]:
+    """Write a text the way it is said: lower case, no punctuation, numbers as words; ideographs are a word each.
+
+    Args:
+        text: any text.
+        language: code for the words of numbers; one that num2words does not know leaves digits as they are.
+
+    Returns:
+        The words. "It's 1,200." gives `["its", "one", "thousand", "two", "hundred"]`.
+    """
+    text = unicodedata.normalize("NFKC", text).lower()
+    text = _ORDINAL.sub(lambda match: f" {_number(match.group(1), language, 'ordinal')} ", text)
+    text = _NUMBER.sub(lambda match: f" {_number(match.group().replace(',', ''), language, 'cardinal')} ", text)
+    text = re.sub(r"['’ʼ`]", "", text)
+    text = "".join(c if c.isalnum() or unicodedata.category(c).startswith("M") else " " for c in text)
+    return re.sub(r"([\u3040-\u30ff\u3400-\u9fff])", r" \1 ", text).split()
+
+
+def _number(digits: str, language: str, to: str) -> str:
+    if len(digits) > _SPELLED_OUT:
+        return " ".join(_number(digit, language, to) for digit in digits)
+    try:
+        return str(num2words(int(digits), lang=language.replace("-", "_"), to=to))
+    except (NotImplementedError, KeyError):
+        return digits
+
+
+def word_error_rate(heard: str, reference: str, language: str = "en") -> float:
+    """Word error rate of what was heard against the reference, both as spoken words; 1.0 or more if nothing agrees."""
+    words = spoken_words(reference, language)
+    if not words:
+        return float(bool(spoken_words(heard, language)))
+    return float(jiwer.wer(" ".join(words), " ".join(spoken_words(heard, language))))
+
+
+def transcript_problem(heard: str, reference: str, config: TranscriptConfig, language: str = "en") -> Problem | None:
+    """Say whether a recording holds clearly another text than its transcript.
+
+    Args:
+        heard: what the recogniser made of the recording; may be empty.
+        reference: the transcript of the corpus.
+        config: the limits.
+        language: of both texts.
+
+    Returns:
+        A `transcript_mismatch`, or None if the two may belong together.
+    """
+    said, written = spoken_words(heard, language), spoken_words(reference, language)
+    evidence = heard.encode("utf-8", "backslashreplace")
+    if len(written) >= config.min_words:
+        rate = word_error_rate(heard, reference, language)
+        if rate <= config.max_wer or _same_letters(said, written, 1 - config.max_wer):
+            return None
+        return Problem(
+            "transcript_mismatch", f"word error rate {rate:.2f}, at most {config.max_wer}; heard {heard!r}", evidence
+        )
+    if not said or not written or _same_letters(said, written, 1 - config.max_short_cer):
+        return None
+    return Problem("transcript_mismatch", f"heard {heard!r}, which shares too few letters with {reference!r}", evidence)
+
+
+def _same_letters(said: Sequence[str], written: Sequence[str], least: float) -> bool:
+    if not said:
+        return False
+    return 1 - float(jiwer.cer("".join(written), "".join(said))) >= least
+
+
+def pair_problem(heard: str, related_texts: Sequence[str], language: str = "en") -> Problem | None:
+    """Hold a spoken picture prompt against other texts about the same picture.
+
+    Args:
+        heard: the words of the prompt, from a transcript or a recogniser.
+        related_texts: what else the corpus says about the picture.
+        language: of all of them.
+
+    Returns:
+        `unverified_pair` if nothing is known about the picture, `transcript_mismatch` if prompt and texts share no content
+        word, else None. Words count as shared if one begins with the other's first four letters ("dog" and "dogs").
+    """
+    known = {_stem(word) for text in related_texts for word in spoken_words(text, language)} - {
+        _stem(w) for w in _FUNCTION_WORDS
+    }
+    evidence = heard.encode("utf-8", "backslashreplace")
+    if not known:
+        return Problem("unverified_pair", "no other text of the corpus is about this picture", evidence)
+    content = [word for word in spoken_words(heard, language) if word not in _FUNCTION_WORDS]
+    if any(_stem(word) in known for word in content):
+        return None
+    return Problem("transcript_mismatch", f"none of {' '.join(content)!r} is in the texts about this picture", evidence)
+
+
+def _stem(word: str) -> str:
+    return word[:4] if len(word) > 4 else word.removesuffix("s")
