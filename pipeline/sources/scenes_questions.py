@@ -1,0 +1,213 @@
+"""Questions about a scene, each with the one answer that follows from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from omniforge.pipeline.sources.chance import Chance
+from omniforge.pipeline.sources.scenes import COLOURS, RADII, SCENES_VERSION, SHAPES, Scene, SceneObject
+from omniforge.pipeline.sources.scenes_phrases import pair_words, related_pairs
+from omniforge.pipeline.sources.scenes_words import (
+    ANYTHING,
+    DIRECTIONS,
+    NUMBERS,
+    OPPOSITES,
+    RELATION_WORDS,
+    THING,
+    Description,
+    matching,
+    noun,
+    with_article,
+)
+
+QuestionType = Literal["exist", "count", "colour", "shape", "size", "relation"]
+QUESTION_TYPES: tuple[QuestionType, ...] = get_args(QuestionType)
+
+EXIST_FRAMES: tuple[str, ...] = (
+    "Is there {one}?",
+    "Is there {one} in the picture?",
+    "Is there {one} in this image?",
+    "Do you see {one}?",
+    "Can you see {one} here?",
+    "Does the picture contain {one}?",
+    "Does this image show {one}?",
+    "Are there any {many}?",
+    "Are there any {many} in the picture?",
+    "Do you see any {many}?",
+)
+
+COUNT_FRAMES: tuple[str, ...] = (
+    "How many {many} are there?",
+    "How many {many} are in the picture?",
+    "How many {many} do you see?",
+    "How many {many} can you find in this image?",
+    "How many {many} does the picture show?",
+    "Count the {many}.",
+    "What is the number of {many}?",
+    "Tell me how many {many} there are.",
+)
+
+COLOUR_FRAMES: tuple[str, ...] = (
+    "What color {is} the {it}?",
+    "What color {is} the {it} in the picture?",
+    "Which color {is} the {it}?",
+    "What is the color of the {it}?",
+    "Tell me the color of the {it}.",
+    "Can you name the color of the {it}?",
+)
+
+SHAPE_FRAMES: tuple[str, ...] = (
+    "What shape {is} the {it}?",
+    "Which shape {is} the {it}?",
+    "What is the shape of the {it}?",
+    "What kind of shape {is} the {it}?",
+    "Tell me the shape of the {it}.",
+    "Which shape do you see for the {it}?",
+)
+
+SIZE_FRAMES: tuple[str, ...] = (
+    "What size {is} the {it}?",
+    "How big {is} the {it}?",
+    "How large {is} the {it}?",
+    "What is the size of the {it}?",
+    "{Is} the {it} small, medium or large?",
+    "Tell me the size of the {it}.",
+)
+
+WHERE_FRAMES: tuple[str, ...] = (
+    "Where is the {first} compared to the {second}?",
+    "Where is the {first} relative to the {second}?",
+    "Seen from the {second}, where is the {first}?",
+    "In which direction from the {second} is the {first}?",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question about a scene and its only right answer."""
+
+    type: QuestionType
+    question: str
+    answer: str
+
+
+def questions(scene: Scene, seed: int) -> tuple[Question, ...]:
+    """Ask at most one question of each type, of those types that have a question with a single right answer here."""
+    asked = []
+    for question_type in QUESTION_TYPES:
+        chance = Chance("question", question_type, SCENES_VERSION, seed)
+        if question_and_answer := _ASKING[question_type](scene, chance):
+            asked.append(Question(question_type, *question_and_answer))
+    return tuple(asked)
+
+
+def _exist(scene: Scene, chance: Chance) -> tuple[str, str]:
+    there = chance.happens(0.5)
+    item = chance.pick(scene.objects)
+    while True:
+        shape, colour, size = chance.pick(SHAPES), chance.pick(tuple(COLOURS)), chance.pick(tuple(RADII))
+        described = chance.pick(
+            (
+                Description(item.shape if there else shape),
+                Description(None, item.colour if there else colour),
+                Description(item.shape, item.colour if there else colour),
+                Description(item.shape if there else shape, item.colour),
+                Description(item.shape, item.colour, item.size if there else size),
+            )
+        )
+        if bool(matching(scene.objects, described)) == there:
+            break
+    one, many = with_article(noun(described, chance)), noun(described, chance, plural=True)
+    return chance.pick(EXIST_FRAMES).format(one=one, many=many), "yes" if there else "no"
+
+
+def _count(scene: Scene, chance: Chance) -> tuple[str, str]:
+    """Ask for a number; numbers are drawn before what is counted, so that small ones don't crowd out the others."""
+    candidates = [Description()]
+    if chance.happens(0.25):
+        candidates.append(Description(chance.pick(SHAPES), chance.pick(tuple(COLOURS))))
+    for item in scene.objects:
+        candidates += [Description(item.shape), Description(None, item.colour), Description(item.shape, item.colour)]
+        candidates += [Description(size=item.size), Description(item.shape, size=item.size)]
+    by_number: dict[int, list[Description]] = {}
+    for candidate in candidates:
+        by_number.setdefault(len(matching(scene.objects, candidate)), []).append(candidate)
+    number = chance.pick(sorted(by_number))
+    counted = chance.pick(by_number[number])
+    return chance.pick(COUNT_FRAMES).format(many=noun(counted, chance, plural=True)), NUMBERS[number]
+
+
+def _attribute(
+    scene: Scene,
+    chance: Chance,
+    frames: tuple[str, ...],
+    told: Callable[[SceneObject], tuple[Description, ...]],
+    asked: Callable[[SceneObject], str],
+    anything: tuple[str, ...] = ANYTHING,
+) -> tuple[str, str] | None:
+    """Ask for what all objects of a description share; None if no description of an object leaves it without doubt."""
+    clear = []
+    for item in scene.objects:
+        for description in told(item):
+            found = matching(scene.objects, description)
+            if len({asked(other) for other in found}) == 1:
+                clear.append((description, asked(item), len(found) > 1))
+    if not clear:
+        return None
+    description, answer, plural = chance.pick(clear)
+    name = noun(description, chance, plural, anything)
+    verb = "are" if plural else "is"
+    return chance.pick(frames).format(it=name, **{"is": verb, "Is": verb.capitalize()}), answer
+
+
+def _colour(scene: Scene, chance: Chance) -> tuple[str, str] | None:
+    def told(item: SceneObject) -> tuple[Description, ...]:
+        return Description(item.shape), Description(item.shape, size=item.size), Description(size=item.size)
+
+    return _attribute(scene, chance, COLOUR_FRAMES, told, lambda item: item.colour)
+
+
+def _shape(scene: Scene, chance: Chance) -> tuple[str, str] | None:
+    def told(item: SceneObject) -> tuple[Description, ...]:
+        return (
+            Description(colour=item.colour),
+            Description(colour=item.colour, size=item.size),
+            Description(size=item.size),
+        )
+
+    return _attribute(scene, chance, SHAPE_FRAMES, told, lambda item: item.shape, THING)
+
+
+def _size(scene: Scene, chance: Chance) -> tuple[str, str] | None:
+    def told(item: SceneObject) -> tuple[Description, ...]:
+        return Description(item.shape), Description(item.shape, item.colour), Description(colour=item.colour)
+
+    return _attribute(scene, chance, SIZE_FRAMES, told, lambda item: item.size)
+
+
+def _relation(scene: Scene, chance: Chance) -> tuple[str, str] | None:
+    """Ask yes or no, which of two opposite directions, or an open "where"; None if objects can't be told apart."""
+    pairs = related_pairs(scene, chance)
+    if not pairs:
+        return None
+    first, _, second = pair_words(pairs[0], chance)
+    where = pairs[0][1]
+    form = chance.below(4)
+    if form < 2:
+        true = chance.happens(0.5)
+        said = chance.pick(RELATION_WORDS[where if true else OPPOSITES[where]])
+        return f"Is the {first} {said} the {second}?", "yes" if true else "no"
+    if form == 2:
+        return chance.pick(WHERE_FRAMES).format(first=first, second=second), DIRECTIONS[where]
+    sides = "to the left or to the right of" if where in ("left of", "right of") else "above or below"
+    return f"Is the {first} {sides} the {second}?", DIRECTIONS[where]
+
+
+_ASKING: dict[QuestionType, Callable[[Scene, Chance], tuple[str, str] | None]] = {
+    "exist": _exist,
+    "count": _count,
+    "colour": _colour,
+    "shape": _shape,
+    "size": _size,
+    "relation": _relation,
+}
