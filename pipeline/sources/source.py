@@ -32,7 +32,10 @@ class Source(Protocol):
     `version` enters the fingerprint of every unit; raise it when the same bytes would give other records.
     """
 
-    version: str
+    @property
+    def version(self) -> str:
+        """The version of the reader."""
+        ...
 
     def containers(self, root: Path) -> Iterator[Container]:
         """List the containers below `root` in a fixed order; raise `ValueError` naming what is missing or malformed."""
