@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from omniforge.tokenizers.sensevoice.config import SenseVoiceConfig, sensevoice_config
+
 _UNSUPPORTED: Mapping[str, tuple[object, ...]] = {
     "hidden_act": ("silu",),
     "attention_dropout": (0, 0.0),
@@ -32,6 +34,8 @@ class DreamConfig:
         initializer_range: Standard deviation of fresh weights.
         mask_token_id: Id that stands for a token to be predicted.
         pad_token_id: Id of tail and row padding; also `eos_token_id` and `bos_token_id` of the published file.
+        audio: Sizes of the speech encoder, or None where speech comes in as codes. Published files do not say; here it is
+            their `audio_config`.
     """
 
     vocab_size: int = 176_264
@@ -46,6 +50,7 @@ class DreamConfig:
     initializer_range: float = 0.02
     mask_token_id: int = 151_666
     pad_token_id: int = 151_643
+    audio: SenseVoiceConfig | None = None
 
     def __post_init__(self) -> None:
         if self.hidden_size % (2 * self.num_attention_heads):
@@ -105,8 +110,10 @@ MODEL_SIZES: tuple[str, ...] = tuple(_BACKBONES)
 """Names that `named_config` knows: blocks of 4.4 M, 76 M, 1.3 G and 6.5 G parameters; the vocabulary comes on top."""
 
 
-def named_config(name: str, *, vocab_size: int, mask_token_id: int, pad_token_id: int) -> DreamConfig:
-    """Return the sizes called `name` for a vocabulary.
+def named_config(
+    name: str, *, vocab_size: int, mask_token_id: int, pad_token_id: int, audio: SenseVoiceConfig | None = None
+) -> DreamConfig:
+    """Return the sizes called `name` for a vocabulary, and for continuous speech input if `audio` is given.
 
     Raises:
         ValueError: The name is none of `MODEL_SIZES`, or an id is outside the vocabulary.
@@ -114,7 +121,7 @@ def named_config(name: str, *, vocab_size: int, mask_token_id: int, pad_token_id
     if name not in _BACKBONES:
         raise ValueError(f"model size {name!r} is unknown; choose one of {', '.join(MODEL_SIZES)}")
     sizes: Mapping[str, Any] = _BACKBONES[name]
-    return DreamConfig(vocab_size=vocab_size, mask_token_id=mask_token_id, pad_token_id=pad_token_id, **sizes)
+    return DreamConfig(vocab_size=vocab_size, mask_token_id=mask_token_id, pad_token_id=pad_token_id, audio=audio, **sizes)
 
 
 def dream_config(values: Mapping[str, object]) -> DreamConfig:
@@ -126,13 +133,16 @@ def dream_config(values: Mapping[str, object]) -> DreamConfig:
     for name, supported in _UNSUPPORTED.items():
         if name in values and values[name] not in supported:
             raise ValueError(f"model config: {name} is {values[name]!r}; only {supported[0]!r} is supported")
-    known = {item.name for item in fields(DreamConfig)}
+    known = {item.name for item in fields(DreamConfig)} - {"audio"}
     sizes: dict[str, Any] = {name: value for name, value in values.items() if name in known}
-    return DreamConfig(**sizes)
+    audio = values.get("audio_config")
+    return DreamConfig(**sizes, audio=sensevoice_config(audio) if isinstance(audio, Mapping) else None)
 
 
 def published_config(config: DreamConfig, dtype: str) -> dict[str, object]:
     """Return the content of a config.json as published, for weights stored as `dtype` (such as `bfloat16`)."""
+    sizes = asdict(config)
+    audio = sizes.pop("audio")
     return {
         "architectures": ["DreamModel"],
         "model_type": "Dream",
@@ -140,7 +150,7 @@ def published_config(config: DreamConfig, dtype: str) -> dict[str, object]:
             "AutoConfig": "configuration_dream.DreamConfig",
             "AutoModel": "modeling_dream.DreamModel",
         },
-        **asdict(config),
+        **sizes,
         "bos_token_id": config.pad_token_id,
         "eos_token_id": config.pad_token_id,
         "max_window_layers": config.num_hidden_layers,
@@ -148,4 +158,5 @@ def published_config(config: DreamConfig, dtype: str) -> dict[str, object]:
         "torch_dtype": dtype,
         "use_cache": False,
         **{name: supported[-1] for name, supported in _UNSUPPORTED.items()},
+        **({"audio_config": audio} if audio else {}),
     }

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from omniforge.trainer.model.attention import Attention
+from omniforge.trainer.model.audio import AudioClips, AudioModel, AudioProjection
 from omniforge.trainer.model.config import DreamConfig
 from omniforge.trainer.model.layers import Block, RMSNorm, rotary_angles
 
@@ -25,14 +26,44 @@ def all_logits(hidden: Tensor, head: nn.Linear) -> Tensor:
 
 
 class Backbone(nn.Module):
-    """Everything below the output head."""
+    """Everything below the output head.
+
+    As in the public implementation, the embedding of the pad id gets no gradient: it stays what it was initialised to.
+    """
 
     def __init__(self, config: DreamConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
         self.layers = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        if config.audio is not None:
+            self.audio_model = AudioModel(config.audio)
+            self.audio_projection = AudioProjection(config.audio.output_size, config.hidden_size)
+
+    def embed(self, input_ids: Tensor, audio: AudioClips | None = None) -> Tensor:
+        """Return (batch, length, hidden_size) embeddings, those of speech clips put in their places.
+
+        Raises:
+            ValueError: There are clips and the model has no speech encoder.
+        """
+        embeddings: Tensor = self.embed_tokens(input_ids)
+        if self.config.audio is None:
+            if audio is not None:
+                raise ValueError(
+                    "model: the batch holds speech features and the model takes speech as codes; "
+                    "give its config an audio encoder or tokenise with `discrete` speech"
+                )
+            return embeddings
+        if audio is not None:
+            vectors = self.audio_projection(self.audio_model(audio.features, audio.lengths))
+            return embeddings.index_put((audio.rows, audio.columns), vectors.to(embeddings.dtype))
+        if self.training:
+            # Every process must run the same modules in every step, or collectives of sharded parameters never meet.
+            frame = embeddings.new_ones(1, 1, self.config.audio.input_size)
+            unused = self.audio_projection(self.audio_model(frame, input_ids.new_ones(1)))
+            embeddings = embeddings + 0.0 * unused.mean().to(embeddings.dtype)
+        return embeddings
 
     def forward(self, embeddings: Tensor, positions: Tensor, attention: Attention) -> Tensor:
         """Return the final (batch, length, hidden_size) hidden states."""
@@ -57,16 +88,24 @@ class Dream(nn.Module):
         self.model = Backbone(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
 
-    def forward(self, inputs: Tensor, positions: Tensor, attention: Attention, readout: Readout[Result]) -> Result:
+    def forward(
+        self,
+        inputs: Tensor,
+        positions: Tensor,
+        attention: Attention,
+        readout: Readout[Result],
+        audio: AudioClips | None = None,
+    ) -> Result:
         """Run the model and return what `readout` makes of the final hidden states.
 
         Args:
-            inputs: (batch, length) token ids, or (batch, length, hidden_size) embeddings made by `embed`.
+            inputs: (batch, length) token ids, or (batch, length, hidden_size) embeddings made by `model.embed`.
             positions: (batch, length) positions of the tokens in their own documents.
             attention: What may see what.
             readout: For example `all_logits`, or a readout of `loss.py`.
+            audio: Speech clips of the batch; with token ids only.
         """
-        embeddings = inputs if inputs.is_floating_point() else self.model.embed_tokens(inputs)
+        embeddings = inputs if inputs.is_floating_point() else self.model.embed(inputs, audio)
         return readout(self.model(embeddings, positions, attention), self.lm_head)
 
 
