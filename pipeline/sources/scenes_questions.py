@@ -101,6 +101,19 @@ def questions(scene: Scene, seed: int) -> tuple[Question, ...]:
     return tuple(asked)
 
 
+def ask(scene: Scene, seed: int, number: int) -> tuple[Question, ...]:
+    """Ask exactly `number` different questions: of different types as long as there are any, then of all again."""
+    chance = Chance("types asked", SCENES_VERSION, seed)
+    asked = chance.shuffled(questions(scene, seed))
+    again = 0
+    while len(asked) < number:
+        again += 1
+        heard = {question.question for question in asked}
+        more = questions(scene, (again << 32) + seed)
+        asked += [question for question in chance.shuffled(more) if question.question not in heard]
+    return tuple(asked[:number])
+
+
 def _exist(scene: Scene, chance: Chance) -> tuple[str, str]:
     there = chance.happens(0.5)
     item = chance.pick(scene.objects)

@@ -1,0 +1,150 @@
+"""The embedded corpus of scenes: captions, questions and requests with pictures, made as they are read; nothing on disk."""
+
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from omniforge.pipeline.sources.chance import Chance
+from omniforge.pipeline.sources.scenes import SCENES_VERSION, Scene, draw, sample_scene
+from omniforge.pipeline.sources.scenes_language import captions, prompt
+from omniforge.pipeline.sources.scenes_questions import ask
+from omniforge.pipeline.sources.source import Container, SourceItem
+from omniforge.schemas.record import RawMedia, SourceRecord
+
+Split = Literal["train", "test"]
+
+SCENES_PER_CONTAINER = 256
+
+HELD_OUT_EVERY = 10
+"""One scene in so many is held out: those whose seed leaves the greatest remainder."""
+
+
+def is_held_out(seed: int) -> bool:
+    """Whether the scene of a seed belongs to the test split, in every corpus of scenes."""
+    return seed % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
+
+
+def scene_seed(split: Split, number: int) -> int:
+    """Seed of scene `number` of a split, counting from 0."""
+    if split == "test":
+        return HELD_OUT_EVERY * number + HELD_OUT_EVERY - 1
+    return number + number // (HELD_OUT_EVERY - 1)
+
+
+def scene_of(source_uri: str) -> Scene:
+    """Give the truth about the picture of a record: `scenes/train/00000#17 caption` shows the scene of seed 17.
+
+    Raises:
+        ValueError: The uri names no record of this corpus.
+    """
+    _, _, record = source_uri.partition("#")
+    seed, _, _ = record.partition(" ")
+    if not source_uri.startswith("scenes/") or not seed.isdecimal():
+        raise ValueError(f"source uri {source_uri!r}: no record of scenes; they are like scenes/train/00000#17 caption")
+    return sample_scene(int(seed))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenes:
+    """`count` scenes of a split in virtual containers of 256: per scene a caption, `questions` questions, and a request.
+
+    The same seed gives the same scene in every corpus, and no seed is in both splits. A greater `count` adds containers and
+    changes at most the last one. `size` is the side of the pictures in pixels; `seed` is the number of the split's scene to
+    begin with, a multiple of 256.
+
+    Raises:
+        ValueError: A number is out of range.
+    """
+
+    version: ClassVar[str] = "1"
+    count: int = field(repr=False)
+    seed: int = field(default=0, repr=False)
+    size: int = 128
+    split: Split = "train"
+    questions: int = 4
+    prompts: bool = True
+    license: str = "CC0-1.0"
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"scenes: count is {self.count}; ask for at least 1")
+        if self.seed < 0 or self.seed % SCENES_PER_CONTAINER:
+            raise ValueError(f"scenes: seed is {self.seed}; begin at 0 or a multiple of {SCENES_PER_CONTAINER}")
+        if not 32 <= self.size <= 2048:
+            raise ValueError(f"scenes: size is {self.size}; shapes can be told apart from 32 to 2048 pixels")
+        if self.split not in ("train", "test"):
+            raise ValueError(f"scenes: split is {self.split!r}; use train or test")
+        if not 0 <= self.questions <= 12:
+            raise ValueError(f"scenes: questions is {self.questions}; ask 0 to 12 questions of a scene")
+
+    @property
+    def records_per_scene(self) -> int:
+        """How many records every scene gives."""
+        return 1 + self.questions + (1 if self.prompts else 0)
+
+    def containers(self, root: Path) -> Iterator[Container]:
+        """List the virtual containers; `root` is not looked at. See `Source.containers`."""
+        for first in range(self.seed, self.seed + self.count, SCENES_PER_CONTAINER):
+            scenes = min(SCENES_PER_CONTAINER, self.seed + self.count - first)
+            facts = ("scenes", SCENES_VERSION, self.version, self.split, first, scenes, self.size, self.questions, self.prompts)
+            records = scenes * self.records_per_scene
+            yield Container(
+                path=f"scenes/{self.split}/{first // SCENES_PER_CONTAINER:05d}",
+                identity=hashlib.sha256(repr(facts).encode()).hexdigest(),
+                records=records,
+                bytes=records * self.size * self.size // 8,
+            )
+
+    def read(self, root: Path, container: str, start: int, stop: int) -> Iterator[SourceItem]:
+        """Make a range of records; see `Source.read`.
+
+        Raises:
+            ValueError: The container is none of this split.
+        """
+        folder, _, number = container.rpartition("/")
+        if folder != f"scenes/{self.split}" or not number.isdecimal():
+            raise ValueError(f"scenes: no container {container!r}; they are scenes/{self.split}/00000 and so on")
+        first = int(number) * SCENES_PER_CONTAINER
+        for scene in range(start // self.records_per_scene, -(-stop // self.records_per_scene)):
+            before = scene * self.records_per_scene
+            made = self._scene_records(container, scene_seed(self.split, first + scene))
+            yield from made[max(0, start - before) : stop - before]
+
+    def _scene_records(self, container: str, seed: int) -> list[SourceRecord]:
+        """Make all records of one scene: its caption, its questions, the request for it."""
+        scene = sample_scene(seed)
+        texts = captions(scene, seed)
+        text = Chance("caption told", SCENES_VERSION, seed).pick(texts)
+        template = SourceRecord(
+            source_uri=f"{container}#{seed} caption",
+            kind="caption",
+            text=text,
+            media=(RawMedia("image", f"{seed}.png", png(scene, self.size)),),
+            language="en",
+            license=self.license,
+            split=self.split,
+            related_texts=tuple(other for other in texts if other != text),
+        )
+        made = [template]
+        times: Counter[str] = Counter()
+        for asked in ask(scene, seed, self.questions):
+            times[asked.type] += 1
+            name = asked.type if times[asked.type] == 1 else f"{asked.type} {times[asked.type]}"
+            uri = f"{container}#{seed} {name}"
+            question = replace(template, source_uri=uri, kind="vqa", text=None, related_texts=())
+            made.append(replace(question, question=asked.question, answer=asked.answer))
+        if self.prompts:
+            uri = f"{container}#{seed} prompt"
+            made.append(replace(template, source_uri=uri, kind="prompt", text=prompt(scene, seed), related_texts=texts))
+        return made
+
+
+def png(scene: Scene, size: int) -> bytes:
+    """Draw a scene and encode it as PNG: the same bytes wherever Pillow and its zlib are the same."""
+    stream = io.BytesIO()
+    draw(scene, size).save(stream, "PNG", compress_level=6)
+    return stream.getvalue()
