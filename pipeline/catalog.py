@@ -1,6 +1,6 @@
 """Ask a dataset version questions in SQL: DuckDB views over its parts and over those of everything it was made from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -50,7 +50,8 @@ SQL: dict[str, str] = {
         from (
             select corpus, 1 as kept, 0 as refused, 0 as failed, seconds, license from records where len(parents) = 0
             union all
-            select corpus, 0, (outcome = 'refused')::int, (outcome = 'failed')::int, 0, null from quarantine where stage = 'pull'
+            select corpus, 0, (outcome = 'refused')::int, (outcome = 'failed')::int, 0, null
+            from quarantine where stage = 'pull'
         ) group by corpus order by corpus""",
     "voices": """
         select voice, any_value(engine) as engine, count(*) as utterances, round(sum(seconds), 1) as seconds,
@@ -111,7 +112,7 @@ def connect(dataset: Dataset) -> duckdb.DuckDBPyConnection:
 
 
 def _view(
-    connection: duckdb.DuckDBPyConnection, name: str, datasets: list[Dataset], table: Table, model: type[pa.DataFrameModel]
+    connection: duckdb.DuckDBPyConnection, name: str, datasets: Sequence[Dataset], table: Table, model: type[pa.DataFrameModel]
 ) -> None:
     selects = []
     for number, dataset in enumerate(datasets):

@@ -1,0 +1,91 @@
+"""One page that shows a dataset version: numbers, charts, samples to look at and listen to, refusals. Self-contained."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import jinja2
+
+from omniforge.pipeline.catalog import connect, lineage
+from omniforge.pipeline.reference import Dataset
+from omniforge.pipeline.report_cards import groups
+from omniforge.pipeline.report_charts import charts
+from omniforge.pipeline.tokenization import TokenizeConfig, Tokenizers
+from omniforge.schemas.quarantine import REASONS
+
+TABLES = {
+    "Corpora": "select * from corpora",
+    "Tasks": "select * from tasks",
+    "Datasets": """
+        select dataset, count(*) as units, sum(read) as read, sum(kept) as kept, sum(refused) as refused, sum(failed) as failed,
+               count(shard) as shards, round(sum(shard_bytes) / 1e6, 1) as megabytes
+        from units group by dataset order by dataset""",
+    "Voices": "select * from voices",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TableOnPage:
+    """A table as the page shows it."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+def render(dataset: Dataset, samples: int = 6) -> str:
+    """Return the page as HTML. Pictures and speech of a token dataset are decoded from their codes beside the originals."""
+    content = dataset.manifest.content
+    tokenizers = None
+    if content.layer == "tokens":
+        tokenizers = Tokenizers.load(TokenizeConfig(**content.config["tokenize"]))
+        if tokenizers.vocabulary.fingerprint != content.vocabulary["fingerprint"]:
+            raise ValueError(
+                f"{dataset.reference} was made with another vocabulary than its tokenizers give now; install the version of "
+                f"omniforge that made it ({content.code_version}) or tokenize again"
+            )
+    connection = connect(dataset)
+    try:
+        template = jinja2.Template(Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8"), autoescape=True)
+        page: str = template.render(
+            reference=dataset.manifest.reference,
+            layer=content.layer,
+            created=dataset.manifest.created,
+            digest=dataset.manifest.content_sha256[:16],
+            inputs=", ".join(reference.split("@")[0] for reference in content.inputs),
+            code_version=content.code_version,
+            totals=_totals(dataset),
+            charts=list(charts(connection, content.layer)),
+            tables=[table for title, sql in TABLES.items() if (table := _table(connection, title, sql)).rows],
+            groups=groups(connection, lineage(dataset).datasets, tokenizers, samples),
+            refusals=_refusals(connection),
+        )
+        return page
+    finally:
+        connection.close()
+
+
+def _totals(dataset: Dataset) -> list[tuple[str, str]]:
+    totals = dataset.manifest.content.totals
+    shown = [("read", totals.read), ("kept", totals.kept), ("refused", totals.refused), ("failed", totals.failed)]
+    cells = [(name, f"{value:,}") for name, value in shown]
+    cells += [("shards", f"{totals.shards:,}"), ("megabytes", f"{totals.shard_bytes / 1e6:.1f}")]
+    cells += [("hours of speech", f"{totals.seconds / 3600:.2f}")]
+    return cells + [(f"{name} tokens", f"{count:,}") for name, count in totals.tokens.items()]
+
+
+def _table(connection: duckdb.DuckDBPyConnection, title: str, sql: str) -> TableOnPage:
+    result = connection.execute(sql)
+    columns = [column[0] for column in result.description]
+    return TableOnPage(title, columns, [["" if value is None else value for value in row] for row in result.fetchall()])
+
+
+def _refusals(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    sql = """
+        select stage, reason, count(*) as records, list(source_uri || '  ' || left(detail, 120) order by source_uri)[:3]
+        from quarantine group by stage, reason order by records desc, stage, reason"""
+    return [
+        {"stage": stage, "reason": reason, "meaning": REASONS[reason], "records": records, "examples": examples}
+        for stage, reason, records, examples in connection.execute(sql).fetchall()
+    ]

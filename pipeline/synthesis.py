@@ -1,0 +1,177 @@
+"""Synthesise: what media records say, spoken by drawn voices and understood by a recogniser, as SDVI records."""
+
+import hashlib
+import pickle
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from omniforge.pipeline.engine import Operator, Row, Step
+from omniforge.pipeline.media import Outcome, commit_records, read_media, record_from_row
+from omniforge.pipeline.plan import Unit, make_unit
+from omniforge.pipeline.reference import Dataset
+from omniforge.pipeline.storage import Store
+from omniforge.pipeline.units import media_units, unit_rows
+from omniforge.schemas.record import Kind, Record, Refusal
+from omniforge.synth.speak import Speaker, Spoken, SynthConfig, Utterance
+from omniforge.synth.tasks import TASKS, assemble, plan_utterances
+
+SYNTHESIS_VERSION = "1"
+"""Raise it when the same record, voices and engines would give other records."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpokenTask:
+    """One thing to make: which kinds of records it is made from, and the share of them, drawn by their keys."""
+
+    task: str
+    kinds: tuple[Kind, ...]
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ValueError(f"synth task {self.task!r} is none of {', '.join(TASKS)}")
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"synth task {self.task}: share is {self.share}; it is a part of 1")
+
+    def draws(self, record: dict[str, Any]) -> bool:
+        """Tell whether this record is drawn; the same ones whatever else is in the corpus."""
+        if record["kind"] not in self.kinds:
+            return False
+        number = int.from_bytes(hashlib.sha256(f"{self.task}\n{record['key']}".encode()).digest()[:8])
+        return number < self.share * 2**64
+
+
+DEFAULT_TASKS = (
+    SpokenTask(task="svqa", kinds=("vqa",)),
+    SpokenTask(task="s2i", kinds=("caption", "prompt")),
+    SpokenTask(task="spoken", kinds=("tts",)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SynthesisConfig:
+    """What is spoken and how it is checked."""
+
+    tasks: tuple[SpokenTask, ...] = DEFAULT_TASKS
+    speech: SynthConfig = field(default_factory=SynthConfig)
+    records_per_unit: int = 128
+    actors: int = 1
+    actor_cpus: float = 1.0
+    actor_gpus: float = 0.0
+
+
+def plan_synthesis(dataset: Dataset, config: SynthesisConfig, engine: str) -> Iterator[Unit]:
+    """Plan units over the shards of a media dataset; the records drawn enter through the hash of their keys."""
+    fingerprints = {
+        "synthesis": SYNTHESIS_VERSION,
+        "tasks": repr(config.tasks),
+        "speech": config.speech.fingerprint(),
+        "engine": engine,
+    }
+    for row in media_units(dataset):
+        for start in range(0, row["kept"], config.records_per_unit):
+            stop = min(start + config.records_per_unit, row["kept"])
+            unit = make_unit(
+                stage="synth",
+                corpus=row["corpus"],
+                container=row["shard"],
+                start=start,
+                stop=stop,
+                identity=f"{row['shard_sha256']}/{row['index_sha256']}",
+                fingerprints=fingerprints,
+                index=row["index"],
+            )
+            if any(task.draws(record) for record in unit_rows(dataset.store, unit) for task in config.tasks):
+                yield unit
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One record to be made: the index row it comes from, the task, and what has to be said for it."""
+
+    row: dict[str, Any]
+    task: str
+    utterances: tuple[Utterance, ...]
+
+
+def synthesis_operators(source: Store, target: Store, config: SynthesisConfig) -> list[Operator]:
+    """The graph of a synthesis: plan what is said in tasks, say and check it in actors, add pictures and commit in tasks."""
+
+    def build_prepare() -> Step:
+        def prepare(row: Row) -> Row:
+            unit = Unit.from_json(row["unit"])
+            return {"unit": row["unit"], "payload": pickle.dumps(assign(unit_rows(source, unit), config))}
+
+        return prepare
+
+    def build_speak() -> Step:
+        speaker = Speaker.load(config.speech)
+
+        def step(row: Row) -> Row:
+            said = say(pickle.loads(row["payload"]), speaker)
+            return {"unit": row["unit"], "payload": pickle.dumps(said)}
+
+        return step
+
+    def build_commit() -> Step:
+        def step(row: Row) -> Row:
+            outcomes = [finish(source, item) for item in pickle.loads(row["payload"])]
+            entry = commit_records(target, Unit.from_json(row["unit"]), outcomes)
+            return {"unit": row["unit"], "payload": entry.counts.model_dump_json().encode()}
+
+        return step
+
+    return [
+        Operator(name="plan speech", build=build_prepare),
+        Operator(name="speak", build=build_speak, actors=config.actors, cpus=config.actor_cpus, gpus=config.actor_gpus),
+        Operator(name="commit", build=build_commit),
+    ]
+
+
+def assign(rows: Sequence[dict[str, Any]], config: SynthesisConfig) -> list[Assignment | Refusal]:
+    """Decide for every drawn record and task what is said, or why nothing is."""
+    assignments: list[Assignment | Refusal] = []
+    for row in rows:
+        for task in config.tasks:
+            if not task.draws(row):
+                continue
+            record = record_from_row(row)
+            planned = plan_utterances(record, task.task, config.speech)
+            if isinstance(planned, Refusal):
+                assignments.append(replace(planned, task=task.task))
+            else:
+                assignments.append(Assignment(row, task.task, planned))
+    return assignments
+
+
+Said = tuple[Assignment, tuple[Spoken, ...]]
+
+
+def say(assignments: Sequence[Assignment | Refusal], speaker: Speaker) -> list[Said | Refusal]:
+    """Speak all utterances of a unit at once, so that engines can batch them; give each record its own back."""
+    utterances = [u for item in assignments if isinstance(item, Assignment) for u in item.utterances]
+    results = iter(speaker.speak(utterances))
+    said: list[Said | Refusal] = []
+    for item in assignments:
+        if isinstance(item, Refusal):
+            said.append(item)
+            continue
+        spoken = [next(results) for _ in item.utterances]
+        refusal = next((result for result in spoken if isinstance(result, Refusal)), None)
+        if refusal is not None:
+            said.append(replace(refusal, key=item.row["key"], source_uri=item.row["source_uri"], task=item.task))
+        else:
+            said.append((item, tuple(result for result in spoken if isinstance(result, Spoken))))
+    return said
+
+
+def finish(source: Store, item: Said | Refusal) -> Outcome:
+    """Put a spoken record together with its parent's picture, read from the parent's shard only now."""
+    if isinstance(item, Refusal):
+        return item
+    assignment, spoken = item
+    record: Record = record_from_row(assignment.row)
+    pictures = [member["role"] for member in assignment.row["members"] if member["width"] is not None]
+    record = replace(record, media=read_media(source, assignment.row, pictures[:1]))
+    return assemble(record, assignment.task, spoken)
