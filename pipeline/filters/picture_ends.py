@@ -40,6 +40,8 @@ def _jpeg(data: bytes) -> int | None:
 
 def _png(data: bytes) -> int | None:
     at = 8
+    if len(data) >= 16 and data[12:16] != b"IHDR":
+        raise ValueError("a PNG whose first chunk is not IHDR")
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         if not kind.isalpha():

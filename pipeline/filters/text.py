@@ -111,18 +111,22 @@ def clean(text: str, writing: Writing) -> tuple[str, tuple[str, ...]]:
         `bidi_controls`, `prompt_markup`, `personal_data`, `odd_whitespace`.
     """
     rule = RULES[writing]
-    steps = []
+    spaces = cleaning.to_one_line if rule.one_line else cleaning.to_plain_lines
+    steps = [
+        ("control_characters", cleaning.drop_control_characters),
+        ("bidi_controls", cleaning.drop_bidi_controls),
+        ("odd_whitespace", spaces),
+    ]
     if rule.markup:
         steps += [("markup_in_caption", cleaning.strip_markup), ("url", cleaning.strip_urls)]
     elif writing == "transcript":
         steps.append(("entities", cleaning.decode_entities))
-    steps += [("control_characters", cleaning.drop_control_characters), ("bidi_controls", cleaning.drop_bidi_controls)]
     if rule.prompt_markup:
         steps.append(("prompt_markup", cleaning.strip_prompt_markup))
     if rule.mask:
         steps.append(("personal_data", cleaning.mask_personal_data))
-    steps.append(("odd_whitespace", cleaning.to_one_line if rule.one_line else cleaning.to_plain_lines))
-    return cleaning.apply(text, tuple(steps))
+    cleaned, repairs = cleaning.apply(text, tuple(steps))
+    return spaces(cleaning.drop_bidi_controls(cleaning.drop_control_characters(cleaned))), repairs
 
 
 def check_text(text: str, writing: Writing, config: TextConfig) -> tuple[str, tuple[str, ...]] | Problem:
