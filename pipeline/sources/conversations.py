@@ -1,7 +1,8 @@
 """Conversations as the reference trains from them: JSON lines of messages, images and audios.
 
 The format is described in the parity fixtures (sft_jsonl/FACTS.md): media are placed by the tags `<|image|>` and `<|audio|>`,
-the k-th tag means the k-th path of its list. `messages` are always kept as they are, so that nothing of a line's meaning is lost.
+the k-th tag means the k-th path of its list. `messages` are always kept as they are, so that nothing of what a line means is
+lost.
 """
 
 from collections import defaultdict

@@ -31,7 +31,7 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         r"what (?:is|was) (?:being )?said(?: in .{1,40})?",
     ),
     "tts": (
-        r"(?:please )?(?:convert|turn|change)(?:the|this|following|given|\s)*(?:text|sentence) (?:in)?to (?:speech|audio|voice)",
+        r"(?:please )?(?:convert|turn|change)(?:the|this|following|given|\s)*(?:text|sentence) (?:in)?to (?:speech|audio)",
         r"(?:please )?(?:read|say|speak)(?:the|this|following|given|\s)*(?:text|sentence)?(?: aloud| out loud)?",
     ),
     "t2i": (

@@ -85,7 +85,6 @@ def _runs(archive: tarfile.TarFile, stream: BinaryIO, length: int) -> Iterator[R
             break
         if info is None:
             break
-        archive.members.clear()
         if info.size < 0:
             broken = f"member {info.name!r} has a negative size"
         elif not info.isdir():
