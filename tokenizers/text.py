@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from omniforge.tokenizers.text_ranks import read_ranks
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 PRETOKENIZE_REGEX = (
@@ -110,9 +111,9 @@ def load_text_tokenizer(source: str | Path = "embedded") -> TextTokenizer:
     """Load a text tokenizer.
 
     Args:
-        source: `embedded` for the one that is shipped; a `tokenizer.json`; a folder with `vocab.json` and `merges.txt`, as
-            Dream's, or with a `tokenizer.json`; `hub:OWNER/NAME` to fetch these files with huggingface_hub, from its cache
-            where they are there. Nothing else reaches the network.
+        source: `embedded` for the one that is shipped; a `tokenizer.json`; a `.tiktoken` file of ranks, as `qwen.tiktoken`,
+            whose ids are Dream's; a folder with `vocab.json` and `merges.txt`, as Dream's, or with a `tokenizer.json`;
+            `hub:OWNER/NAME` to fetch these files with huggingface_hub, or from its cache. Nothing else reaches the network.
 
     Raises:
         ValueError: Nothing is there, it is no byte-level BPE, or the hub does not give it.
@@ -129,11 +130,13 @@ def _load_path(path: Path, source: str) -> TextTokenizer:
     if (path / "vocab.json").is_file() and (path / "merges.txt").is_file():
         vocab, merges = models.BPE.read_file(str(path / "vocab.json"), str(path / "merges.txt"))
         return TextTokenizer(byte_level_pipeline(models.BPE(vocab, merges)), source)
+    if path.suffix == ".tiktoken" and path.is_file():
+        return TextTokenizer(byte_level_pipeline(read_ranks(path)), source)
     file = path / "tokenizer.json" if path.is_dir() else path
     if not file.is_file():
         raise ValueError(
-            f"text tokenizer {source}: not there. Give 'embedded', a tokenizer.json, a folder with vocab.json and merges.txt, "
-            "or hub:OWNER/NAME."
+            f"text tokenizer {source}: not there. Give 'embedded', a tokenizer.json, a .tiktoken file of ranks, a folder with "
+            "vocab.json and merges.txt, or hub:OWNER/NAME."
         )
     try:
         backend = Tokenizer.from_str(file.read_text(encoding="utf-8"))
