@@ -12,6 +12,7 @@ import pydantic
 import yaml
 
 T = TypeVar("T")
+PACKAGED = Path(__file__).parent / "configs"
 
 
 class ConfigError(ValueError):
@@ -48,11 +49,12 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
 
 def _read(path: str) -> dict[str, Any]:
     file = Path(path)
+    packaged = PACKAGED / path
+    if not file.is_file() and file.name == path and packaged.is_file():
+        file = packaged
     if not file.is_file():
-        packaged = Path(__file__).parent / "configs" / file.name
-        raise ConfigError(
-            f"no such file: {path}" + (f"; did you mean {packaged}, which comes with omniforge?" if packaged.is_file() else "")
-        )
+        shipped = ", ".join(sorted(item.name for item in PACKAGED.glob("*.yaml")))
+        raise ConfigError(f"no such file: {path}; configurations that come with omniforge, by name alone: {shipped}")
     try:
         loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
