@@ -52,9 +52,9 @@ def scene_of(source_uri: str) -> Scene:
 class Scenes:
     """`count` scenes of a split in virtual containers of 256: per scene a caption, `questions` questions, and a request.
 
-    The same seed gives the same scene in every corpus, and no seed is in both splits. A greater `count` adds containers and
-    changes at most the last one. `size` is the side of the pictures in pixels; `seed` is the number of the split's scene to
-    begin with, a multiple of 256.
+    `seed` is the number of the split's scene to begin with and `size` the side of the pictures in pixels. A scene has the same
+    uris and the same truth in every corpus, and none is in both splits. A greater `count` adds containers and changes at most
+    the last one.
 
     Raises:
         ValueError: A number is out of range.
@@ -72,8 +72,8 @@ class Scenes:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"scenes: count is {self.count}; ask for at least 1")
-        if self.seed < 0 or self.seed % SCENES_PER_CONTAINER:
-            raise ValueError(f"scenes: seed is {self.seed}; begin at 0 or a multiple of {SCENES_PER_CONTAINER}")
+        if self.seed < 0:
+            raise ValueError(f"scenes: seed is {self.seed}; begin at 0 or above")
         if not 32 <= self.size <= 2048:
             raise ValueError(f"scenes: size is {self.size}; shapes can be told apart from 32 to 2048 pixels")
         if self.split not in ("train", "test"):
@@ -88,12 +88,13 @@ class Scenes:
 
     def containers(self, root: Path) -> Iterator[Container]:
         """List the virtual containers; `root` is not looked at. See `Source.containers`."""
-        for first in range(self.seed, self.seed + self.count, SCENES_PER_CONTAINER):
-            scenes = min(SCENES_PER_CONTAINER, self.seed + self.count - first)
+        for part in range(self.seed // SCENES_PER_CONTAINER, -(-(self.seed + self.count) // SCENES_PER_CONTAINER)):
+            first = self._first(part)
+            scenes = min(self.seed + self.count, (part + 1) * SCENES_PER_CONTAINER) - first
             facts = ("scenes", SCENES_VERSION, self.version, self.split, first, scenes, self.size, self.questions, self.prompts)
             records = scenes * self.records_per_scene
             yield Container(
-                path=f"scenes/{self.split}/{first // SCENES_PER_CONTAINER:05d}",
+                path=f"scenes/{self.split}/{part:05d}",
                 identity=hashlib.sha256(repr(facts).encode()).hexdigest(),
                 records=records,
                 bytes=records * self.size * self.size // 8,
@@ -108,11 +109,15 @@ class Scenes:
         folder, _, number = container.rpartition("/")
         if folder != f"scenes/{self.split}" or not number.isdecimal():
             raise ValueError(f"scenes: no container {container!r}; they are scenes/{self.split}/00000 and so on")
-        first = int(number) * SCENES_PER_CONTAINER
+        first = self._first(int(number))
         for scene in range(start // self.records_per_scene, -(-stop // self.records_per_scene)):
             before = scene * self.records_per_scene
             made = self._scene_records(container, scene_seed(self.split, first + scene))
             yield from made[max(0, start - before) : stop - before]
+
+    def _first(self, part: int) -> int:
+        """Number, in the split, of the first scene of a container."""
+        return max(self.seed, part * SCENES_PER_CONTAINER)
 
     def _scene_records(self, container: str, seed: int) -> list[SourceRecord]:
         """Make all records of one scene: its caption, its questions, the request for it."""
