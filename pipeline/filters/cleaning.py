@@ -27,7 +27,7 @@ _URL = re.compile(r"(?:\bhttps?://|\bftp://|\bwww\.)[^\s<>\"]+", re.IGNORECASE)
 _URL_TAIL = ".,;:!?)'\u2019"
 _MODEL_FILE = re.compile(r"<(?:lora|lyco|hypernet):[^<>]*>", re.IGNORECASE)
 _WEIGHT = re.compile(r"[(\[]([^()\[\]]*?):\s*\d+(?:\.\d+)?[)\]]")
-_EMPHASIS = re.compile(r"\({2,}([^()]*)\){2,}|\[{2,}([^\[\]]*)\]{2,}|\{{1,}([^{}]*)\}{1,}")
+_EMPHASIS = re.compile(r"\({2,8}([^()]{0,300})\){2,8}|\[{2,8}([^\[\]]{0,300})\]{2,8}|\{{1,8}([^{}]{0,300})\}{1,8}")
 _PART_WEIGHT = re.compile(r"::\s*-?\d*(?:\.\d+)?")
 _NEGATIVE_FLAG = re.compile(r"(?<!\S)--no\s+.*?(?=\s--[a-z]|$)", re.IGNORECASE | re.DOTALL)
 _BARE_FLAG = re.compile(

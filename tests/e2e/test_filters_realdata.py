@@ -17,6 +17,8 @@ from omniforge.schemas.quarantine import REASONS
 from omniforge.schemas.record import Record, Refusal
 
 ROOT = Path(os.environ.get("REALDATA_DIR", Path(__file__).parents[2] / ".." / "shared" / "realdata"))
+if not (ROOT / "RECORDS.tsv").is_file() and os.environ.get("CI") != "true":
+    pytest.skip(f"no real collection in {ROOT}; set REALDATA_DIR to one", allow_module_level=True)
 SOURCES = {
     "wds": WebDataset(),
     "coco": Coco(),
@@ -53,10 +55,6 @@ def unescaped(text):
 @pytest.fixture(scope="module")
 def outcomes():
     """Expected and actual outcome of each record: uri -> (row of RECORDS.tsv, Record or Refusal)."""
-    if not (ROOT / "RECORDS.tsv").is_file():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"no real collection in {ROOT}; set REALDATA_DIR")
-        pytest.skip(f"no real collection in {ROOT}; set REALDATA_DIR to one")
     with (ROOT / "RECORDS.tsv").open(encoding="utf-8", newline="") as file:
         rows = {
             f"{unescaped(row['container'])}#{unescaped(row['record'])}": row

@@ -155,3 +155,8 @@ def test_whatever_the_text_the_outcome_is_clean_or_a_known_reason(text, writing)
     assert cleaned == cleaned.strip("\n")
     assert cleaning.drop_control_characters(cleaned) == cleaned
     assert cleaning.drop_bidi_controls(cleaned) == cleaned
+
+
+@pytest.mark.parametrize("part", ["((", "[[", "{", "<!--", "</script", "x:1", "+1 ", "a@a."])
+def test_hostile_repetition_ends_in_an_outcome(part):
+    assert isinstance(check_text(part * (12_000 // len(part)), "caption", CONFIG), Problem)
