@@ -195,6 +195,7 @@ def _graph(units: Sequence[Unit], operators: Sequence[Operator]) -> Any:
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    context.issue_detectors_config.detectors = []
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     rows = [{"unit": unit.to_json(), "payload": b""} for unit in units]
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows))

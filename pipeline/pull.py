@@ -150,12 +150,12 @@ def read_and_check(unit: Unit, corpus: Corpus, config: CheckConfig) -> list[tupl
 def hear(outcome: Outcome, related: tuple[str, ...], recogniser: Recogniser, config: TranscriptConfig) -> Outcome:
     """Refuse a record whose speech, as the recogniser hears it, is not what it should be.
 
-    Transcripts below `config.min_words` are not heard: a recogniser errs too often on one word for its verdict to count, and
-    every clip costs a window of 30 s. A recogniser of English says nothing about other languages, so those pass.
+    Not heard is what no verdict could follow from: transcripts of one or two words that are not of a closed set (a recogniser
+    errs too often on those, and every clip costs it a window of 30 s), and languages other than the recogniser's English.
     """
     if isinstance(outcome, Refusal) or (outcome.language or "en") != "en":
         return outcome
-    if outcome.kind in ("asr", "tts") and outcome.text and len(spoken_words(outcome.text)) >= config.min_words:
+    if outcome.kind in ("asr", "tts") and outcome.text and _decidable(outcome.text, config):
         heard = _transcribed(outcome, "speech", recogniser)
         problem = transcript_problem(heard, outcome.text, config)
         return _judged(outcome, problem, {"heard": heard, "wer": round(word_error_rate(heard, outcome.text), 4)})
@@ -163,6 +163,11 @@ def hear(outcome: Outcome, related: tuple[str, ...], recogniser: Recogniser, con
         heard = _transcribed(outcome, "speech", recogniser)
         return _judged(outcome, pair_problem(heard, related), {"heard": heard})
     return outcome
+
+
+def _decidable(transcript: str, config: TranscriptConfig) -> bool:
+    words = spoken_words(transcript)
+    return len(words) >= config.min_words or set(words) <= set(config.closed_words)
 
 
 def _transcribed(record: Record, role: str, recogniser: Recogniser) -> str:
