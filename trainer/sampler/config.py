@@ -17,7 +17,7 @@ class SamplingConfig:
     """How to sample; docs/sampling.md compares the default behaviour with the `reference` one.
 
     Attributes:
-        steps: Forward passes at most; never more than there are tokens to fill.
+        steps: Forward passes, never more than there are tokens to fill; a block whose share is less than one adds one.
         order: Which positions come first.
         temperature: 0 takes the likeliest token; above, tokens are drawn.
         top_p: Tokens beyond this cumulative probability are dropped; also shapes the confidences at temperature 0.

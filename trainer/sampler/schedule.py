@@ -29,15 +29,19 @@ def plan_blocks(masked: Tensor, config: SamplingConfig) -> list[Block]:
     """
     length, count = len(masked), int(masked.sum())
     size = config.block_size or max(length, 1)
-    blocks = []
+    steps = min(config.steps, length if config.reference else count)
+    blocks: list[Block] = []
+    done = 0
     for start in range(0, length, size):
         stop = min(start + size, length)
         if config.reference:
             if start >= size * -(-count // size):
                 break
-            blocks.append(Block(start, stop, _truncated_share(stop - start, length, min(config.steps, length))))
+            blocks.append(Block(start, stop, _truncated_share(stop - start, length, steps)))
         elif here := int(masked[start:stop].sum()):
-            blocks.append(Block(start, stop, max(1, round(here / count * min(config.steps, count)))))
+            shared = (done + here) * steps // count - done * steps // count
+            blocks.append(Block(start, stop, max(1, shared)))
+            done += here
     return blocks
 
 
