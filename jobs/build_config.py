@@ -77,8 +77,8 @@ class BuildConfig:
 
 
 def _is_there(source: Source, root: Path) -> bool:
-    """Judge by the source's fields that name a file or folder below the collection's root."""
-    return all((root / getattr(source, name)).exists() for name in PATH_OPTIONS if hasattr(source, name))
-
-
-PATH_OPTIONS = ("folder", "file")
+    """Tell whether a source that reads from a folder finds a file of its patterns in it; embedded sources always do."""
+    if not hasattr(source, "folder"):
+        return True
+    folder = root / source.folder
+    return folder.is_dir() and any(any(folder.glob(pattern)) for pattern in getattr(source, "files", ("*",)))
