@@ -71,10 +71,14 @@ def draw_shape(picture: Image.Image, shape: str, colour: RGB, centre: tuple[floa
     picture.paste(colour, (left, top), mask.reduce(OVERSAMPLING))
 
 
+def shade_of(tint: RGB) -> RGB:
+    """Darken a tint to the second colour of its patterns."""
+    return round(0.93 * tint[0]), round(0.93 * tint[1]), round(0.93 * tint[2])
+
+
 def draw_background(pattern: str, tint: RGB, side: int) -> Image.Image:
     """Draw a background of `side` x `side` pixels: the tint, with a pattern of a slightly darker shade of it."""
-    shade = (round(0.93 * tint[0]), round(0.93 * tint[1]), round(0.93 * tint[2]))
-    dark, light = (Image.new("RGB", (side, side), colour) for colour in (shade, tint))
+    dark, light = (Image.new("RGB", (side, side), colour) for colour in (shade_of(tint), tint))
     return Image.composite(dark, light, pattern_mask(pattern, side))
 
 
