@@ -1,18 +1,44 @@
 """Packed rows as tensors: what one forward pass takes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
+from omniforge.tokenizers.sensevoice.encoder import QUERIES
 from omniforge.trainer.corruption import IGNORE, Corrupted
 from omniforge.trainer.model.attention import PADDING
+from omniforge.trainer.model.audio import AudioClips
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechInput:
+    """A clip of continuous speech in a sample.
+
+    Attributes:
+        features: (frames, 560) float32 of the SenseVoice front end.
+        start: Position in the sample of the first of its frames + 4 `<|context_of_audio|>` ids.
+    """
+
+    features: Tensor
+    start: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSample:
+    """A corrupted sample, the number of its task, and its continuous speech, if any."""
+
+    corrupted: Corrupted
+    task: int
+    speech: tuple[SpeechInput, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackedBatch:
-    """Rows of packed samples; every field is (rows, length).
+    """Rows of packed samples; every tensor is (rows, length).
 
     Attributes:
         input_ids: int64; pads fill the end of a row.
@@ -22,6 +48,7 @@ class PackedBatch:
         tasks: int64 number of the sample's task, for metrics.
         positions: int64, from 0 in every sample.
         document_ids: int64 number of the sample in its row, `PADDING` at the end of the row.
+        audio: Continuous speech of all samples, None where there is none.
     """
 
     input_ids: Tensor
@@ -31,16 +58,22 @@ class PackedBatch:
     tasks: Tensor
     positions: Tensor
     document_ids: Tensor
+    audio: AudioClips | None = None
+
+    def to(self, device: torch.device) -> "PackedBatch":
+        """Return the batch on `device`; from pinned memory the copy is asynchronous."""
+        return _move(self, device)
 
 
-def assemble(rows: Sequence[Sequence[tuple[Corrupted, int]]], length: int, pad_id: int) -> PackedBatch:
-    """Lay corrupted samples, each with the number of its task, side by side into rows of `length` tokens.
+def assemble(rows: Sequence[Sequence[TrainingSample]], length: int, pad_id: int) -> PackedBatch:
+    """Lay corrupted samples side by side into rows of `length` tokens.
 
     The first token of a sample never is a label: what would predict it belongs to another sample.
 
     Raises:
-        ValueError: A row's samples are longer than the row.
+        ValueError: A row's samples are longer than the row, or a clip's vectors do not fit into its sample.
     """
+    clips: list[tuple[SpeechInput, int, int]] = []
     shape = (len(rows), length)
     ids, labels = torch.full(shape, pad_id), torch.full(shape, IGNORE)
     weights, times = torch.zeros(shape), torch.zeros(shape)
@@ -51,7 +84,8 @@ def assemble(rows: Sequence[Sequence[tuple[Corrupted, int]]], length: int, pad_i
     )
     for row, samples in enumerate(rows):
         start = 0
-        for document, (sample, task) in enumerate(samples):
+        for document, packed in enumerate(samples):
+            sample = packed.corrupted
             stop = start + len(sample.input_ids)
             if stop > length:
                 raise ValueError(f"packing: the samples of row {row} need {stop} tokens or more, the row has {length}")
@@ -59,9 +93,10 @@ def assemble(rows: Sequence[Sequence[tuple[Corrupted, int]]], length: int, pad_i
             labels[row, start + 1 : stop] = sample.labels[1:]
             weights[row, start + 1 : stop] = sample.weights[1:]
             times[row, start:stop] = sample.times
-            tasks[row, start:stop] = task
+            tasks[row, start:stop] = packed.task
             positions[row, start:stop] = torch.arange(stop - start)
             documents[row, start:stop] = document
+            clips += [(speech, row, _place(speech, start, stop)) for speech in packed.speech]
             start = stop
     return PackedBatch(
         input_ids=ids,
@@ -71,4 +106,38 @@ def assemble(rows: Sequence[Sequence[tuple[Corrupted, int]]], length: int, pad_i
         tasks=tasks,
         positions=positions,
         document_ids=documents,
+        audio=_collect(clips) if clips else None,
     )
+
+
+def _place(speech: SpeechInput, start: int, stop: int) -> int:
+    last = start + speech.start + len(speech.features) + QUERIES
+    if speech.start < 0 or last > stop:
+        raise ValueError(
+            f"packing: a clip of {len(speech.features)} frames at position {speech.start} does not fit into a sample of "
+            f"{stop - start} tokens; it needs {QUERIES} positions more than frames"
+        )
+    return start + speech.start
+
+
+def _collect(clips: Sequence[tuple[SpeechInput, int, int]]) -> AudioClips:
+    lengths = torch.tensor([len(speech.features) for speech, _, _ in clips])
+    return AudioClips(
+        features=pad_sequence([speech.features for speech, _, _ in clips], batch_first=True),
+        lengths=lengths,
+        rows=torch.repeat_interleave(torch.tensor([row for _, row, _ in clips]), lengths + QUERIES),
+        columns=torch.cat([torch.arange(len(speech.features) + QUERIES) + column for speech, _, column in clips]),
+    )
+
+
+Tensors = TypeVar("Tensors", PackedBatch, AudioClips)
+
+
+def _move(container: Tensors, device: torch.device) -> Tensors:
+    values = {item.name: getattr(container, item.name) for item in fields(container)}
+    moved: dict[str, Any] = {
+        name: value.to(device, non_blocking=True) if isinstance(value, Tensor) else _move(value, device)
+        for name, value in values.items()
+        if value is not None
+    }
+    return replace(container, **moved)

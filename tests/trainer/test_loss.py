@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from omniforge.trainer.batch import PackedBatch, assemble
+from omniforge.trainer.batch import PackedBatch, TrainingSample, assemble
 from omniforge.trainer.corruption import IGNORE, Corrupted, TokenIds, corrupt_mdm
 from omniforge.trainer.loss import MaskedLoss, label_weight, masked_cross_entropy, step_denominator, step_loss
 from omniforge.trainer.loss_table import LossGroups, summarise, tabulate
@@ -46,7 +46,9 @@ SAMPLES = [sample(seed, length) for seed, length in enumerate((12, 20, 9, 16, 7,
 
 
 def batch(rows: Sequence[Sequence[int]], length: int) -> PackedBatch:
-    return assemble([[(SAMPLES[index], index % 2) for index in row] for row in rows], length, TOKENS.pad)
+    return assemble(
+        [[TrainingSample(corrupted=SAMPLES[index], task=index % 2) for index in row] for row in rows], length, TOKENS.pad
+    )
 
 
 def run(model: Dream, packed: PackedBatch, logit_rows: int = 1024) -> MaskedLoss:
@@ -118,20 +120,6 @@ def test_a_step_without_labels_has_loss_zero_and_no_gradient(model: Dream) -> No
     loss, found = gradients(model, [packed])
     assert loss == 0
     assert not any(bool(gradient.any()) for gradient in found.values())
-
-
-def test_the_first_token_of_a_sample_is_no_label() -> None:
-    whole = Corrupted(input_ids=torch.tensor([60, 60]), labels=torch.tensor([1, 2]), weights=torch.ones(2), times=torch.ones(2))
-    packed = assemble([[(whole, 0), (whole, 0)]], 5, TOKENS.pad)
-    assert packed.labels.tolist() == [[IGNORE, 2, IGNORE, 2, IGNORE]]
-    assert packed.weights.tolist() == [[0, 1, 0, 1, 0]]
-    assert packed.positions.tolist() == [[0, 1, 0, 1, 0]]
-    assert packed.document_ids.tolist() == [[0, 0, 1, 1, -1]]
-
-
-def test_a_row_that_is_too_short_is_named() -> None:
-    with pytest.raises(ValueError, match="row 1"):
-        batch([[0], [5, 5]], 30)
 
 
 def test_the_table_holds_every_label_once_and_means_match(model: Dream) -> None:
