@@ -1,0 +1,104 @@
+"""The same build by `ray job submit`, on a cluster with tokens that has no omniforge, its root on S3: the same bytes."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import uuid
+import venv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+from building import Build, clean_environment, objects
+from conftest import REPOSITORY, S3Server, free_port
+
+TOKEN = "a-token-for-this-test-alone-" + uuid.uuid4().hex
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray head of its own: the Python it runs on, its dashboard, the environment its clients need."""
+
+    python: Path
+    address: str
+    environment: dict[str, str]
+
+    def ray(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = [str(self.python), "-m", "ray.scripts.scripts", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, env=self.environment, timeout=280, check=False)
+        assert not check or done.returncode == 0, f"{command}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
+        return done
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A head node whose Python sees our dependencies but not omniforge: a wheel has to travel with the job."""
+    folder = tmp_path_factory.mktemp("cluster")
+    venv.create(folder / "env", with_pip=False)
+    python = folder / "env" / "bin" / "python"
+    site = folder / "env" / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    # A path line adds the folder without running the .pth files in it, so the editable install there stays unseen.
+    (site / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    missing = subprocess.run([str(python), "-c", "import omniforge.jobs.cli"], capture_output=True, text=True, check=False)
+    assert "ModuleNotFoundError" in missing.stderr
+
+    environment = {**clean_environment(), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
+    environment["PATH"] = f"{python.parent}{os.pathsep}{environment['PATH']}"
+    dashboard = free_port()
+    made = Cluster(python, f"http://127.0.0.1:{dashboard}", environment)
+    made.ray(
+        *("start", "--head", "--num-cpus=2", "--object-store-memory=500000000", "--disable-usage-stats"),
+        *(f"--port={free_port()}", f"--dashboard-port={dashboard}", f"--temp-dir=/tmp/ray-{uuid.uuid4().hex[:8]}"),
+    )
+    yield made
+    made.ray("stop", "--force", check=False)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(REPOSITORY)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return next(folder.glob("*.whl"))
+
+
+def test_the_jobs_api_turns_away_a_client_without_the_token(cluster: Cluster) -> None:
+    stranger = Cluster(cluster.python, cluster.address, {**cluster.environment, "RAY_AUTH_TOKEN": "wrong-" + "0" * 30})
+    refused = stranger.ray("job", "list", "--address", cluster.address, check=False)
+    assert refused.returncode != 0
+
+
+def test_a_submitted_build_on_s3_gives_the_bytes_of_the_local_one(
+    cluster: Cluster, wheel: Path, moto_server: S3Server, small_build: Build, tmp_path: Path
+) -> None:
+    client = boto3.client(
+        "s3",
+        endpoint_url=moto_server.endpoint,
+        aws_access_key_id=moto_server.key,
+        aws_secret_access_key=moto_server.secret,
+        region_name="us-east-1",
+    )
+    bucket = f"job-{uuid.uuid4().hex[:12]}"
+    client.create_bucket(Bucket=bucket)
+    folder = tmp_path / "job"
+    folder.mkdir()
+    (folder / "small.yaml").write_text(small_build.config.read_text())
+    environment = {"py_modules": [str(wheel)], "env_vars": moto_server.environment()}
+    cluster.ray(
+        *("job", "submit", "--address", cluster.address, "--working-dir", str(folder)),
+        *("--runtime-env-json", json.dumps(environment), "--"),
+        *("python", "-m", "omniforge.jobs.cli", "build", "--config", "small.yaml", f"root=s3://{bucket}/corpus"),
+    )
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="corpus/")
+    keys = [item["Key"] for page in pages for item in page["Contents"]]
+    remote = {key.removeprefix("corpus/"): client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+    local = objects(small_build.root)
+    published = {name for name in local if name.startswith("manifests/")}
+    assert remote.keys() - {name for name in remote if name.startswith(".probes/")} == local.keys()
+    assert all(remote[name] == local[name] for name in local.keys() - published)
+    for name in published:
+        assert json.loads(remote[name])["content"] == json.loads(local[name])["content"]
