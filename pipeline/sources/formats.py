@@ -7,6 +7,8 @@ from omniforge.pipeline.sources.hf_parquet import HfParquet
 from omniforge.pipeline.sources.librispeech import LibriSpeech
 from omniforge.pipeline.sources.llava import Llava
 from omniforge.pipeline.sources.prompts import Prompts
+from omniforge.pipeline.sources.scenes_source import Scenes
+from omniforge.pipeline.sources.sentences import Sentences
 from omniforge.pipeline.sources.source import Source
 from omniforge.pipeline.sources.webdataset import WebDataset
 
@@ -18,5 +20,7 @@ FORMATS: dict[str, type[Source]] = {
     "librispeech": LibriSpeech,
     "llava": Llava,
     "prompts": Prompts,
+    "scenes": Scenes,
+    "sentences": Sentences,
     "webdataset": WebDataset,
 }
