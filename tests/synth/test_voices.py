@@ -1,0 +1,36 @@
+import collections
+
+import pytest
+
+from omniforge.synth.voices import EMBEDDED_VOICES, derive_voices, draw_voice
+
+
+def test_the_embedded_voices_are_many_and_have_different_names() -> None:
+    assert len({voice.name for voice in EMBEDDED_VOICES}) == len(EMBEDDED_VOICES) >= 24
+
+
+def test_a_key_always_draws_the_same_voice_whatever_the_order_of_the_table() -> None:
+    assert draw_voice("coco-1", EMBEDDED_VOICES) == draw_voice("coco-1", EMBEDDED_VOICES[::-1])
+
+
+def test_an_excluded_voice_is_not_drawn() -> None:
+    drawn = draw_voice("coco-1", EMBEDDED_VOICES)
+    assert draw_voice("coco-1", EMBEDDED_VOICES, exclude={drawn.name}) != drawn
+
+
+def test_all_voices_are_drawn_about_equally_often() -> None:
+    table = derive_voices("hibari", "heart", (0.8, 1.0), (0.9, 1.1))
+    counts = collections.Counter(draw_voice(f"key-{i}", table).name for i in range(2000))
+    assert len(counts) == 4
+    assert min(counts.values()) > 400
+
+
+def test_a_voice_that_goes_moves_only_the_records_it_had() -> None:
+    gone, *rest = EMBEDDED_VOICES
+    before = {f"key-{i}": draw_voice(f"key-{i}", EMBEDDED_VOICES) for i in range(300)}
+    assert all(draw_voice(key, rest) == voice for key, voice in before.items() if voice != gone)
+
+
+def test_drawing_from_nothing_says_so() -> None:
+    with pytest.raises(ValueError, match="no voice is left"):
+        draw_voice("key", EMBEDDED_VOICES, exclude={voice.name for voice in EMBEDDED_VOICES})

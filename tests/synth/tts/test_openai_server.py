@@ -1,0 +1,171 @@
+import io
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+import soundfile
+
+from omniforge.synth.tts.engine import SpeechError
+from omniforge.synth.tts.hibari import HibariEngine
+from omniforge.synth.tts.openai_server import OpenAIServerEngine
+from omniforge.synth.voices import Voice
+
+ALLOY = Voice(name="alloy-low", engine="openai_server", speaker="alloy", pitch=0.9, rate=1.1)
+
+
+class SpeechServer(ThreadingHTTPServer):
+    """An OpenAI-compatible speech server around the embedded engine, with replies that a test queues before the good one."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.engine = HibariEngine()
+        self.requests: list[dict[str, object]] = []
+        self.keys: list[str | None] = []
+        self.queued: list[tuple[int, dict[str, str], bytes]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: SpeechServer
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.requests.append(body | {"path": self.path})
+        self.server.keys.append(self.headers.get("Authorization"))
+        status, headers, data = self.server.queued.pop(0) if self.server.queued else (200, {}, self.say(body))
+        self.send_response(status)
+        for name, value in ({"Content-Length": str(len(data))} | headers).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def say(self, body: dict[str, object]) -> bytes:
+        voice = Voice(name="any", engine="hibari", speaker="heart", rate=float(str(body["speed"])))
+        wave = self.server.engine.speak(str(body["input"]), voice, 0)
+        file = io.BytesIO()
+        soundfile.write(file, wave.samples, wave.rate, format="WAV", subtype="PCM_16")
+        return file.getvalue()
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[SpeechServer]:
+    server = SpeechServer()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def server(running: SpeechServer) -> SpeechServer:
+    running.requests.clear()
+    running.keys.clear()
+    running.queued.clear()
+    return running
+
+
+def test_a_text_comes_back_as_speech_with_pitch_and_rate_derived_here(server: SpeechServer) -> None:
+    wave = OpenAIServerEngine(server.url, "small").speak("A red bus stops.", ALLOY, 1)
+    assert wave.rate == round(24000 * 0.9)
+    assert 0.8 < wave.seconds < 3
+    assert server.requests == [
+        {
+            "model": "small",
+            "input": "A red bus stops.",
+            "voice": "alloy",
+            "response_format": "wav",
+            "speed": round(1.1 / 0.9, 4),
+            "path": "/v1/audio/speech",
+        }
+    ]
+
+
+def test_the_key_is_sent_and_is_not_in_the_fingerprint(server: SpeechServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEECH_KEY", "sesame")
+    engine = OpenAIServerEngine(server.url, key_variable="SPEECH_KEY")
+    engine.speak("Hello.", ALLOY, 1)
+    assert server.keys == ["Bearer sesame"]
+    assert "sesame" not in engine.fingerprint
+
+
+def test_a_busy_server_is_asked_again_after_the_pause_it_wishes(server: SpeechServer) -> None:
+    server.queued = [(429, {"Retry-After": "7"}, b"slow down"), (500, {}, b"oops"), (503, {"Retry-After": "soon"}, b"")]
+    pauses: list[float] = []
+    OpenAIServerEngine(server.url, pause=pauses.append).speak("Hello.", ALLOY, 1)
+    assert pauses == [7.0, 1.0, 2.0]
+    assert len(server.requests) == 4
+
+
+def test_a_server_that_stays_broken_is_a_retryable_error_after_bounded_tries(server: SpeechServer) -> None:
+    server.queued = [(500, {}, b"broken")] * 9
+    pauses: list[float] = []
+    with pytest.raises(SpeechError, match="no answer after 3 tries, the last: HTTP 500: broken") as caught:
+        OpenAIServerEngine(server.url, tries=3, pause=pauses.append).speak("Hello.", ALLOY, 1)
+    assert caught.value.retryable
+    assert len(server.requests) == 3
+    assert len(pauses) == 2
+
+
+def test_a_request_that_is_wrong_is_not_repeated(server: SpeechServer) -> None:
+    server.queued = [(400, {}, b'{"error": "no such voice"}')]
+    with pytest.raises(SpeechError, match="no such voice") as caught:
+        OpenAIServerEngine(server.url).speak("Hello.", ALLOY, 1)
+    assert not caught.value.retryable
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "complaint"),
+    [(b"", "is no sound"), (b"<html>hello</html>", "is no sound"), (b"RIFF\x00\x00\x00\x00WAVE", "is no sound")],
+)
+def test_a_reply_that_is_no_sound_says_so(server: SpeechServer, reply: bytes, complaint: str) -> None:
+    server.queued = [(200, {"Content-Type": "audio/wav"}, reply)]
+    with pytest.raises(SpeechError, match=complaint):
+        OpenAIServerEngine(server.url).speak("Hello.", ALLOY, 1)
+
+
+@pytest.mark.parametrize(("samples", "complaint"), [(np.zeros(0), "0 samples"), (np.full(100, np.nan), "not all finite")])
+def test_a_sound_without_usable_samples_says_so(server: SpeechServer, samples: np.ndarray, complaint: str) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, samples, 24000, format="WAV", subtype="FLOAT")
+    server.queued = [(200, {}, file.getvalue())]
+    with pytest.raises(SpeechError, match=complaint):
+        OpenAIServerEngine(server.url).speak("Hello.", ALLOY, 1)
+
+
+def test_a_reply_cut_off_on_the_way_is_asked_for_again(server: SpeechServer) -> None:
+    server.queued = [(200, {"Content-Length": "100000"}, b"RIFF")]
+    pauses: list[float] = []
+    assert OpenAIServerEngine(server.url, timeout=5.0, pause=pauses.append).speak("Hello.", ALLOY, 1).seconds > 0.3
+    assert pauses == [0.5]
+
+
+def test_a_server_that_is_silent_times_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        engine = OpenAIServerEngine(f"http://127.0.0.1:{mute.getsockname()[1]}", timeout=0.05, tries=2, pause=lambda _: None)
+        with pytest.raises(SpeechError, match="after 2 tries, the last: TimeoutError"):
+            engine.speak("Hello.", ALLOY, 1)
+
+
+def test_nobody_listening_is_a_retryable_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(SpeechError, match="Connection refused") as caught:
+        OpenAIServerEngine(f"http://127.0.0.1:{port}", tries=1).speak("Hello.", ALLOY, 1)
+    assert caught.value.retryable
+
+
+def test_an_address_that_is_none_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="give an address like"):
+        OpenAIServerEngine("file:///etc/passwd")
