@@ -109,12 +109,12 @@ def test_what_breaks_a_rule_of_structure_is_refused_for_that_reason(subset):
     assert {uri: found[uri] for uri in wanted} == wanted
 
 
-def test_what_the_collection_calls_fine_or_mendable_is_no_reader_s_refusal(subset):
+def test_what_the_collection_calls_fine_is_no_reader_s_refusal(subset):
     rows, items = subset
     wrong = {
         item.source_uri: item.reason
         for item in items
-        if isinstance(item, Refusal) and rows[item.source_uri]["expect"] in ("keep", "convert")
+        if isinstance(item, Refusal) and rows[item.source_uri]["expect"] == "keep"
     }
     assert wrong == {}
 
