@@ -49,8 +49,9 @@ def label_weight(labels: Tensor, weights: Tensor) -> Tensor:
 def masked_cross_entropy(labels: Tensor, weights: Tensor, logit_rows: int = LOGIT_ROWS) -> Readout[MaskedLoss]:
     """Make the readout that compares the prediction for each label with it.
 
-    Logits are computed at the labels alone, `logit_rows` at a time in float32, and once more in the backward pass, so
-    that memory does not grow with labels times vocabulary. The label of position i is predicted at position i - 1.
+    Logits are computed at the labels alone, `logit_rows` at a time in float32, and all but the last of them once more
+    in the backward pass, so that memory does not grow with labels times vocabulary. The label of position i is
+    predicted at position i - 1.
 
     Args:
         labels: (rows, length) int64, `IGNORE` where nothing is predicted; not shifted.
@@ -61,10 +62,12 @@ def masked_cross_entropy(labels: Tensor, weights: Tensor, logit_rows: int = LOGI
     def readout(hidden: Tensor, head: nn.Linear) -> MaskedLoss:
         selected = counted_labels(labels)
         states, targets, scale = hidden[:, :-1][selected[:, 1:]], labels[selected], weights[selected].float()
+        *earlier, last = zip(torch.split(states, logit_rows), torch.split(targets, logit_rows), strict=True)
         chunks = [
-            checkpoint(_compare, part, target, head, use_reentrant=False, preserve_rng_state=False)
-            for part, target in zip(torch.split(states, logit_rows), torch.split(targets, logit_rows), strict=True)
+            checkpoint(_compare, part, target, head, use_reentrant=False, preserve_rng_state=False) for part, target in earlier
         ]
+        # The backward pass starts with this one, so its logits can stay without raising the peak.
+        chunks.append(_compare(*last, head))
         losses = torch.cat([loss for loss, _ in chunks])
         return MaskedLoss(
             numerator=(losses * scale).sum(),

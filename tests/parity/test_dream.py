@@ -112,12 +112,12 @@ def test_speech_vectors_replace_embeddings(model: Dream, tensors: dict[str, Tens
     encoded = model.model.audio_model(audio.features, audio.lengths)
     lengths = tensors["audio.encoder_lens"].tolist()
     for part, expected, length in zip(encoded.split(lengths), tensors["audio.encoder_out"], lengths, strict=True):
-        torch.testing.assert_close(part, expected[:length], atol=2e-4, rtol=1e-4)
+        torch.testing.assert_close(part, expected[:length], **TOLERANCE)
     projected = model.model.audio_projection(encoded)
     for part, expected, length in zip(projected.split(lengths), tensors["audio.projected"], lengths, strict=True):
-        torch.testing.assert_close(part, expected[:length], atol=2e-4, rtol=1e-4)
+        torch.testing.assert_close(part, expected[:length], **TOLERANCE)
     logits = model(ids, counted(ids), DenseAttention(), all_logits, audio)
-    torch.testing.assert_close(logits, tensors["audio.logits"], atol=2e-4, rtol=2e-4)
+    torch.testing.assert_close(logits, tensors["audio.logits"], **TOLERANCE)
 
 
 def test_the_full_size_model_has_exactly_the_published_keys() -> None:

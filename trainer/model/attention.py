@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import Any, Literal, Protocol
 
@@ -13,8 +14,6 @@ from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex
 Backend = Literal["auto", "flex", "segments"]
 PADDING = -1
 """Document id of positions that hold no token."""
-
-_compiled_flex_attention = torch.compile(flex_attention, dynamic=False)
 
 
 class Attention(Protocol):
@@ -87,7 +86,7 @@ class FlexAttention:
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attend."""
-        attend: Any = _compiled_flex_attention if query.is_cuda else flex_attention
+        attend = _compiled_flex_attention() if query.is_cuda else flex_attention
         output: Tensor = attend(query, key, value, block_mask=self.block_mask, enable_gqa=query.shape[1] != key.shape[1])
         return output
 
@@ -129,6 +128,12 @@ def reference_attention(position_ids: Tensor, attention_mask: Tensor) -> Attenti
     documents = (position_ids == 0).cumsum(dim=1)
     same = documents[:, :, None] == documents[:, None, :]
     return DenseAttention((same & attention_mask.bool()[:, :, None])[:, None])
+
+
+@cache
+def _compiled_flex_attention() -> Any:
+    """Compile on first use, because the compiler alone takes seconds to import."""
+    return torch.compile(flex_attention, dynamic=False)
 
 
 def _document_block_mask(document_ids: Tensor) -> BlockMask:

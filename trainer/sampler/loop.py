@@ -97,7 +97,7 @@ def generate(
         raise ValueError("sampling: the model is in training mode; call model.eval() first")
     rows = [_start(model, number, request, config) for number, request in enumerate(requests)]
     mask = model.config.mask_token_id
-    while active := [row for row in rows if _find_block(row, mask)]:
+    while active := [row for row in rows if _find_block(row, mask, config)]:
         wanted = [(row.ids == mask).nonzero()[:, 0] for row in active]
         for row, positions, logits in zip(active, wanted, _logits(model, active, wanted, config), strict=True):
             _fill(row, positions, logits, model, config, on_step)
@@ -131,11 +131,16 @@ def _start(model: Dream, number: int, request: SamplingRequest, config: Sampling
     )
 
 
-def _find_block(row: _Row, mask: int) -> bool:
-    """Move on to the next block that has a step left and something to fill; say whether there is one."""
+def _find_block(row: _Row, mask: int, config: SamplingConfig) -> bool:
+    """Move on to the next block that has a step left and something to fill; say whether there is one.
+
+    The reference goes through all steps of a block as long as there is a mask anywhere, and once its block is full fills
+    positions of others.
+    """
     while row.blocks:
         block = row.blocks[0]
-        if row.block_step < block.steps and bool((row.ids[block.start : block.stop] == mask).any()):
+        region = row.ids if config.reference else row.ids[block.start : block.stop]
+        if row.block_step < block.steps and bool((region == mask).any()):
             return True
         row.blocks.pop(0)
         row.block_step = 0
