@@ -89,3 +89,10 @@ def claims(text: str) -> tuple[Claim, ...]:
         for match in _RELATED.finditer(text)
     ]
     return tuple(found)
+
+
+def fulfils(objects: Sequence[SceneObject], request: str) -> bool:
+    """Whether objects are what a request lists: everything that it says holds and nothing else is there."""
+    numbers = [match["number"] for match in _PHRASE.finditer(request.lower())]
+    wanted = sum(NUMBERS.index(word) if word in NUMBERS else 1 for word in numbers if word and word != "the")
+    return len(objects) == wanted and all(claim.holds(objects) for claim in claims(request))

@@ -62,7 +62,7 @@ SHAPE_FRAMES: tuple[str, ...] = (
     "What is the shape of the {it}?",
     "What kind of shape {is} the {it}?",
     "Tell me the shape of the {it}.",
-    "Which shape do you see for the {it}?",
+    "Name the shape of the {it}.",
 )
 
 SIZE_FRAMES: tuple[str, ...] = (

@@ -1,0 +1,99 @@
+import hashlib
+import re
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omniforge.pipeline.sources.scenes import Background, Scene, SceneObject, relation, sample_scene
+from omniforge.pipeline.sources.scenes_claims import descriptions
+from omniforge.pipeline.sources.scenes_questions import QUESTION_TYPES, ask, questions
+from omniforge.pipeline.sources.scenes_words import RELATION_WORDS
+
+NUMBERS = ("zero", "one", "two", "three", "four", "five")
+DIRECTIONS = {"left of": "left", "right of": "right", "above": "above", "below": "below"}
+
+seeds = st.integers(min_value=0, max_value=2**40)
+
+
+def fitting(scene, description):
+    return [item for item in scene.objects if description.matches(item)]
+
+
+def answer_from_words(scene, question):
+    """Work the answer out from the question's words and the scene, another way than the question was made."""
+    named = descriptions(question.question)
+    if question.type == "exist":
+        (what,) = named
+        return "yes" if fitting(scene, what) else "no"
+    if question.type == "count":
+        (what,) = named
+        return NUMBERS[len(fitting(scene, what))]
+    if question.type == "relation":
+        first, second = reversed(named) if re.match("Seen from|In which direction", question.question) else named
+        (one,), (other,) = fitting(scene, first), fitting(scene, second)
+        where = relation(one, other)
+        if re.search("^Where|Seen|direction|right or| or to the right| or below", question.question):
+            return DIRECTIONS[where]
+        said = [rel for rel, words in RELATION_WORDS.items() if any(f" {word} " in question.question for word in words)]
+        return "yes" if said == [where] else "no"
+    values = {getattr(item, question.type) for item in fitting(scene, named[-1])}
+    assert len(values) == 1
+    return values.pop()
+
+
+@given(seeds)
+def test_every_answer_follows_from_the_scene_and_the_words_of_the_question(seed):
+    scene = sample_scene(seed)
+    for question in questions(scene, seed):
+        assert answer_from_words(scene, question) == question.answer, question
+
+
+@given(seeds, st.integers(min_value=0, max_value=12))
+def test_as_many_different_questions_are_asked_as_wanted(seed, number):
+    asked = ask(sample_scene(seed), seed, number)
+    assert len(asked) == number == len({question.question for question in asked})
+    assert all(answer_from_words(sample_scene(seed), question) == question.answer for question in asked)
+
+
+def test_attributes_are_asked_of_what_is_there():
+    scene = sample_scene(11)
+    for seed in range(200):
+        for question in questions(scene, seed):
+            if question.type in ("colour", "shape", "size"):
+                assert fitting(scene, descriptions(question.question)[-1])
+
+
+def test_all_types_are_asked_and_none_twice_before_all():
+    assert {question.type for seed in range(20) for question in questions(sample_scene(seed), seed)} == set(QUESTION_TYPES)
+    for seed in range(50):
+        available = len(questions(sample_scene(seed), seed))
+        asked = ask(sample_scene(seed), seed, available)
+        assert len({question.type for question in asked}) == available
+
+
+def test_identical_twins_are_never_told_apart():
+    twins = tuple(SceneObject(shape="star", colour="red", size="small", centre=(0.3, y)) for y in (0.2, 0.5, 0.8))
+    types = {question.type for seed in range(30) for question in questions(Scene(twins, Background("plain", "white")), seed)}
+    assert types == set(QUESTION_TYPES) - {"relation"}
+
+
+def test_yes_and_no_are_balanced_and_no_answer_dominates():
+    answers = {question_type: Counter() for question_type in QUESTION_TYPES}
+    for seed in range(1500):
+        for question in questions(sample_scene(seed), seed):
+            answers[question.type][question.answer] += 1
+    for question_type in ("exist", "relation"):
+        assert 0.8 < answers[question_type]["yes"] / answers[question_type]["no"] < 1.25
+    assert set(answers["count"]) == set(NUMBERS)
+    for counted in answers.values():
+        assert max(counted.values()) < 0.55 * sum(counted.values())
+
+
+def test_a_thousand_scenes_are_asked_about_in_many_ways():
+    assert len({question.question for seed in range(1000) for question in questions(sample_scene(seed), seed)}) > 2000
+
+
+def test_questions_never_change():
+    asked = repr([ask(sample_scene(seed), seed, 6) for seed in range(200)])
+    assert hashlib.sha256(asked.encode()).hexdigest()[:16] == "9741ac06e7e02f36"

@@ -1,0 +1,138 @@
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from omniforge.pipeline.filters.check import CheckConfig, check
+from omniforge.pipeline.sources.formats import FORMATS
+from omniforge.pipeline.sources.scenes import draw, sample_scene
+from omniforge.pipeline.sources.scenes_claims import fulfils
+from omniforge.pipeline.sources.scenes_source import Scenes, is_held_out, scene_of, scene_seed
+from omniforge.schemas.record import Record, record_key
+
+NOWHERE = Path("there/is/no/such/folder")
+
+
+def whole(corpus):
+    return [
+        record
+        for container in corpus.containers(NOWHERE)
+        for record in corpus.read(NOWHERE, container.path, 0, container.records)
+    ]
+
+
+def test_a_scene_gives_a_caption_questions_and_a_request_with_one_picture():
+    corpus = Scenes(count=1, questions=3)
+    records = whole(corpus)
+    assert [record.kind for record in records] == ["caption", "vqa", "vqa", "vqa", "prompt"]
+    assert len(records) == corpus.records_per_scene
+    assert len({record.media[0].data for record in records}) == 1
+    caption, question, request = records[0], records[1], records[-1]
+    assert caption.text
+    assert caption.question is None
+    assert question.question
+    assert question.answer
+    assert question.text is None
+    assert fulfils(sample_scene(0).objects, request.text)
+    assert {(record.language, record.license, record.split) for record in records} == {("en", "CC0-1.0", "train")}
+
+
+def test_requests_and_questions_can_be_left_out():
+    assert [record.kind for record in whole(Scenes(count=2, questions=0, prompts=False))] == ["caption", "caption"]
+
+
+def test_containers_count_their_records_and_uris_are_unique():
+    corpus = Scenes(count=300, questions=1, prompts=False, size=32)
+    containers = list(corpus.containers(NOWHERE))
+    assert [container.path for container in containers] == ["scenes/train/00000", "scenes/train/00001"]
+    assert [container.records for container in containers] == [512, 88]
+    records = whole(corpus)
+    assert len(records) == 600
+    assert len({record_key("scenes", record.source_uri) for record in records}) == 600
+
+
+def test_a_range_is_the_same_as_that_part_of_the_whole():
+    corpus = Scenes(count=6, size=32)
+    records = whole(corpus)
+    for start in range(0, 37, 5):
+        for stop in range(start, 37, 7):
+            assert list(corpus.read(NOWHERE, "scenes/train/00000", start, stop)) == records[start:stop]
+
+
+def test_more_scenes_change_no_full_container():
+    few, many = (list(Scenes(count=count).containers(NOWHERE)) for count in (512, 700))
+    assert many[:2] == few
+    assert many[2].records == 188 * 6
+    assert repr(Scenes(count=512)) == repr(Scenes(count=700))
+
+
+def test_what_changes_the_records_changes_the_identity():
+    def identity(**options):
+        return next(Scenes(**{"count": 10, **options}).containers(NOWHERE)).identity
+
+    others = [{"count": 11}, {"seed": 1}, {"size": 64}, {"split": "test"}, {"questions": 2}, {"prompts": False}]
+    assert len({identity(), *(identity(**other) for other in others)}) == 7
+
+
+def test_a_later_beginning_continues_the_same_corpus():
+    all_records = {record.source_uri: record for record in whole(Scenes(count=20, size=32))}
+    later = whole(Scenes(count=12, seed=8, size=32))
+    assert all(all_records[record.source_uri] == record for record in later)
+    assert len(later) == 12 * 6
+
+
+@given(st.integers(min_value=0, max_value=10**9), st.integers(min_value=0, max_value=10**9))
+def test_no_scene_is_in_both_splits(number, other):
+    assert not is_held_out(scene_seed("train", number))
+    assert is_held_out(scene_seed("test", other))
+
+
+def test_the_splits_together_hold_every_scene_once():
+    train = [scene_seed("train", number) for number in range(90)]
+    test = [scene_seed("test", number) for number in range(10)]
+    assert sorted(train + test) == list(range(100))
+
+
+def test_the_truth_about_a_record_is_found_by_its_uri():
+    for record in whole(Scenes(count=3, split="test")):
+        picture = Image.open(io.BytesIO(record.media[0].data))
+        assert picture.tobytes() == draw(scene_of(record.source_uri), 128).tobytes()
+        assert record.split == "test"
+
+
+@pytest.mark.parametrize("uri", ["wds/00000.tar#17", "scenes/train/00000", "scenes/train/00000#x caption"])
+def test_a_uri_of_another_corpus_is_an_error_that_shows_one(uri):
+    with pytest.raises(ValueError, match="scenes/train/00000#17 caption"):
+        scene_of(uri)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"count": 0}, "at least 1"),
+        ({"count": 1, "seed": -1}, "0 or above"),
+        ({"count": 1, "size": 8}, "32 to 2048"),
+        ({"count": 1, "split": "dev"}, "train or test"),
+        ({"count": 1, "questions": 99}, "0 to 12"),
+    ],
+)
+def test_a_number_out_of_range_is_an_error_that_names_the_range(options, message):
+    with pytest.raises(ValueError, match=message):
+        Scenes(**options)
+
+
+def test_a_container_of_the_other_split_is_an_error():
+    with pytest.raises(ValueError, match="scenes/train/00000"):
+        next(Scenes(count=1).read(NOWHERE, "scenes/test/00000", 0, 1))
+
+
+def test_every_record_passes_the_checks_of_a_pull():
+    for record in whole(Scenes(count=25, size=64)):
+        assert isinstance(check(record, corpus="scenes", config=CheckConfig()), Record)
+
+
+def test_the_format_has_a_name():
+    assert FORMATS["scenes"] is Scenes
