@@ -10,12 +10,12 @@ import polars as pl
 from omniforge.pipeline.ledger import commit, counts_of
 from omniforge.pipeline.plan import Unit
 from omniforge.pipeline.shards import TarMember, span_of, write_tar
-from omniforge.pipeline.storage import Store
+from omniforge.pipeline.storage import StorageError, Store
 from omniforge.schemas.index import MEASURES, RecordIndex
 from omniforge.schemas.ledger import LedgerEntry
 from omniforge.schemas.quarantine import Quarantine
 from omniforge.schemas.record import EVIDENCE_BYTES, MediaFile, Message, Record, Refusal
-from omniforge.schemas.table import polars_schema, split_failures
+from omniforge.schemas.table import RowFailure, polars_schema, split_failures
 
 Outcome = Record | Refusal
 
@@ -23,22 +23,16 @@ Outcome = Record | Refusal
 def commit_records(store: Store, unit: Unit, outcomes: Sequence[Outcome]) -> LedgerEntry:
     """Write the shard, index and quarantine of a unit of the media layer and commit it.
 
-    A record whose index row breaks its contract is refused with the column, the check and the value, before the shard is made.
+    A record whose index row breaks its contract is refused with the column, the check and the value, before the shard is made,
+    and so is one that cannot be written as JSON.
     """
-    records = [outcome for outcome in outcomes if isinstance(outcome, Record)]
-    refusals = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
+    writable = [outcome if isinstance(outcome, Refusal) else _unwritable(outcome) or outcome for outcome in outcomes]
+    records = [outcome for outcome in writable if isinstance(outcome, Record)]
+    refusals = [outcome for outcome in writable if isinstance(outcome, Refusal)]
     rows = pl.DataFrame([_index_row(record, unit) for record in records], schema=polars_schema(RecordIndex), orient="row")
     good, failures = split_failures(RecordIndex, rows)
     broken = {failure.row: failure for failure in failures}
-    refusals += [
-        Refusal(
-            source_uri=records[row].source_uri,
-            key=records[row].key,
-            reason="schema",
-            detail=f"{failure.column}: {failure.check}: {failure.value}",
-        )
-        for row, failure in broken.items()
-    ]
+    refusals += [schema_refusal(records[row], failure) for row, failure in broken.items()]
     kept = [record for row, record in enumerate(records) if row not in broken]
     shard, members = write_tar(file for record in kept for file in _tar_files(record))
     good = good.with_columns(pl.Series("members", list(_members_by_record(kept, members)), dtype=good.schema["members"]))
@@ -53,13 +47,31 @@ def commit_records(store: Store, unit: Unit, outcomes: Sequence[Outcome]) -> Led
     )
 
 
+def schema_refusal(record: Record, failure: RowFailure, task: str = "") -> Refusal:
+    """Refuse a record because a row that was made of it breaks its contract."""
+    detail = f"{failure.column}: {failure.check}: {failure.value}"
+    return Refusal(source_uri=record.source_uri, key=record.key, reason="schema", detail=detail, task=task)
+
+
+def _unwritable(record: Record) -> Refusal | None:
+    """Refuse what JSON or UTF-8 cannot hold: a lone surrogate (of a file name, say), a number that is not finite."""
+    try:
+        _document(record)
+    except UnicodeEncodeError as error:
+        return Refusal(source_uri=record.source_uri, key=record.key, reason="invalid_unicode", detail=str(error))
+    except ValueError:
+        column, value = next((name, v) for name, v in record.measures.items() if v != v or v in (float("inf"), float("-inf")))
+        return schema_refusal(record, RowFailure(0, column, "finite", str(value)))
+    return None
+
+
 def quarantine_frame(refusals: Iterable[Refusal], unit: Unit) -> pl.DataFrame:
     """Make the quarantine table of a unit; its own rows keep their contract or the job stops."""
     rows = [
         {
             "key": refusal.key,
             "corpus": unit.corpus,
-            "source_uri": refusal.source_uri,
+            "source_uri": _writable(refusal.source_uri),
             "stage": unit.stage,
             "task": refusal.task,
             "outcome": refusal.outcome,
@@ -102,20 +114,30 @@ RECORD_COLUMNS = (
 )
 
 
+FILE_COLUMNS = ("role", "format", "width", "height", "sample_rate", "seconds", "channels")
+
+
 def read_media(store: Store, row: dict[str, Any], roles: Sequence[str] | None = None) -> tuple[MediaFile, ...]:
-    """Fetch a record's media by one range read of its shard; `roles` restricts which."""
+    """Fetch a record's media by one range read of its shard; `roles` restricts which.
+
+    Raises:
+        StorageError: the bytes are not those that the index names.
+    """
     wanted = [m for m in row["members"] if m["role"] != "json" and (roles is None or m["role"] in roles)]
     if not wanted:
         return ()
     start, stop = span_of(TarMember(m["name"], m["offset"], m["size"]) for m in wanted)
     data = store.read(row["shard"], start, stop - start)
-    return tuple(
-        MediaFile(
-            data=data[m["offset"] - start : m["offset"] - start + m["size"]],
-            **{name: m[name] for name in ("role", "format", "width", "height", "sample_rate", "seconds", "channels")},
-        )
+    files = tuple(
+        MediaFile(data=data[m["offset"] - start : m["offset"] - start + m["size"]], **{name: m[name] for name in FILE_COLUMNS})
         for m in wanted
     )
+    for file, member in zip(files, wanted, strict=True):
+        if file.sha256 != member["sha256"]:
+            raise StorageError(
+                f"{store.root}/{row['shard']}: {member['name']} has other bytes than its index names; restore it"
+            )
+    return files
 
 
 def read_record(store: Store, row: dict[str, Any], roles: Sequence[str] | None = None) -> Record:
@@ -145,6 +167,13 @@ def _message(message: Message) -> dict[str, str]:
 
 def _tar_files(record: Record) -> list[tuple[str, bytes]]:
     """Name a record's members; the JSON comes first, so that a reader knows the record before its media."""
+    return [
+        (f"{record.key}.json", _document(record)),
+        *((f"{record.key}.{media.role}.{media.format}", media.data) for media in record.media),
+    ]
+
+
+def _document(record: Record) -> bytes:
     document = {
         **{name: getattr(record, name) for name in RECORD_COLUMNS},
         "messages": [_message(message) for message in record.messages],
@@ -156,11 +185,7 @@ def _tar_files(record: Record) -> list[tuple[str, bytes]]:
             for media in record.media
         },
     }
-    text = json.dumps(document, ensure_ascii=False, sort_keys=True, allow_nan=False)
-    return [
-        (f"{record.key}.json", text.encode()),
-        *((f"{record.key}.{media.role}.{media.format}", media.data) for media in record.media),
-    ]
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, allow_nan=False).encode()
 
 
 def _members_by_record(records: Sequence[Record], members: Sequence[TarMember]) -> Iterable[list[dict[str, Any]]]:
@@ -176,10 +201,7 @@ def _members_by_record(records: Sequence[Record], members: Sequence[TarMember]) 
                     "offset": member.offset,
                     "size": member.size,
                     "sha256": media.sha256,
-                    **{
-                        name: getattr(media, name)
-                        for name in ("role", "format", "width", "height", "sample_rate", "seconds", "channels")
-                    },
+                    **{name: getattr(media, name) for name in FILE_COLUMNS},
                 }
                 for member, media in zip(files, record.media, strict=True)
             ),
@@ -187,4 +209,4 @@ def _members_by_record(records: Sequence[Record], members: Sequence[TarMember]) 
 
 
 def _writable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -11,14 +11,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from omniforge.pipeline.ledger import commit, counts_of
-from omniforge.pipeline.media import quarantine_frame
+from omniforge.pipeline.media import quarantine_frame, schema_refusal
 from omniforge.pipeline.plan import Unit
-from omniforge.pipeline.shards import write_tar
+from omniforge.pipeline.shards import TarMember, write_tar
 from omniforge.pipeline.storage import Store
 from omniforge.schemas.ledger import LedgerEntry
 from omniforge.schemas.record import Record, Refusal
 from omniforge.schemas.sample import SampleIndex
-from omniforge.schemas.table import polars_schema, require_valid
+from omniforge.schemas.table import polars_schema, split_failures
 from omniforge.tokenizers.chat import Sample
 
 
@@ -40,27 +40,29 @@ class TokenSample:
 
 
 def commit_samples(store: Store, unit: Unit, outcomes: Sequence[TokenSample | Refusal]) -> LedgerEntry:
-    """Write the shard, index and quarantine of a unit of the token layer and commit it."""
+    """Write the shard, index and quarantine of a unit of the token layer and commit it.
+
+    A sample whose index row breaks its contract is refused with the column, the check and the value, before the shard is made.
+    """
     samples = [outcome for outcome in outcomes if isinstance(outcome, TokenSample)]
     refusals = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
-    files = [_tar_files(sample) for sample in samples]
+    rows = pl.DataFrame([_index_row(sample, unit) for sample in samples], schema=polars_schema(SampleIndex), orient="row")
+    good, failures = split_failures(SampleIndex, rows)
+    broken = {failure.row: failure for failure in failures}
+    refusals += [schema_refusal(samples[row].record, failure, samples[row].task) for row, failure in broken.items()]
+    kept = [sample for row, sample in enumerate(samples) if row not in broken]
+    files = [_tar_files(sample) for sample in kept]
     shard, members = write_tar(file for group in files for file in group)
-    rows = []
-    position = 0
-    for sample, group in zip(samples, files, strict=True):
-        lying = members[position : position + len(group)]
-        position += len(group)
-        rows.append(_index_row(sample, unit, [(member.name, member.offset, member.size) for member in lying]))
-    index = pl.DataFrame(rows, schema=polars_schema(SampleIndex), orient="row")
-    require_valid(SampleIndex, index, f"samples of unit {unit.id}")
+    lying = iter(members)
+    of_samples = [[_member(next(lying)) for _ in group] for group in files]
     quarantine = quarantine_frame(refusals, unit)
     return commit(
         store,
         unit,
-        shard=shard if samples else None,
-        index=index,
+        shard=shard if kept else None,
+        index=good.with_columns(pl.Series("members", of_samples, dtype=good.schema["members"])),
         quarantine=quarantine,
-        counts=counts_of(len(outcomes), len(samples), quarantine),
+        counts=counts_of(len(outcomes), len(kept), quarantine),
     )
 
 
@@ -94,7 +96,12 @@ def _tar_files(sample: TokenSample) -> list[tuple[str, bytes]]:
     ]
 
 
-def _index_row(sample: TokenSample, unit: Unit, members: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
+def _member(member: TarMember) -> dict[str, Any]:
+    suffixes = member.name.split(".")[1:]
+    return {"name": member.name, "role": suffixes[0], "format": suffixes[-1], "offset": member.offset, "size": member.size}
+
+
+def _index_row(sample: TokenSample, unit: Unit) -> dict[str, Any]:
     tokens = {"text": 0, "image": 0, "speech": 0}
     for span in sample.sample.spans:
         tokens[span.modality] += span.stop - span.start
@@ -112,14 +119,5 @@ def _index_row(sample: TokenSample, unit: Unit, members: Sequence[tuple[str, int
         **{name: record.measures.get(name) for name in ("voice", "engine", "wer")},
         "unit": unit.id,
         "shard": "",
-        "members": [
-            {
-                "name": name,
-                "role": name.split(".", 1)[1].split(".")[0],
-                "format": name.rsplit(".", 1)[1],
-                "offset": o,
-                "size": s,
-            }
-            for name, o, s in members
-        ],
+        "members": [],
     }

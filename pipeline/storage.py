@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -50,7 +50,7 @@ class LocalStore:
     """A root that is a folder. Objects appear whole or not at all: written beside, then linked or renamed into place."""
 
     def __init__(self, root: str) -> None:
-        self.root = str(Path(root).resolve())
+        self.root = str(Path(root).expanduser().resolve())
 
     def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         """See `Store.read`."""
@@ -69,25 +69,28 @@ class LocalStore:
 
     def write(self, key: str, data: bytes) -> None:
         """See `Store.write`."""
-        Path(self._written_beside(key, data)).replace(Path(self.root, key))
+        path = Path(self.root, key)
+        self._written_beside(path, data).replace(path)
+        _sync_folder(path.parent)
 
     def create(self, key: str, data: bytes) -> bool:
         """See `Store.create`. A hard link is the one step of a POSIX file system that fails when the name is taken."""
-        temporary = Path(self._written_beside(key, data))
+        path = Path(self.root, key)
+        temporary = self._written_beside(path, data)
         try:
-            os.link(temporary, Path(self.root, key))
+            os.link(temporary, path)
         except FileExistsError:
-            return False
+            return path.read_bytes() == data
         finally:
             temporary.unlink()
+        _sync_folder(path.parent)
         return True
 
     def list(self, prefix: str) -> Iterator[str]:
         """See `Store.list`."""
         folder = Path(self.root, prefix)
-        files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".writing-"))
-        for path in files:
-            yield path.relative_to(self.root).as_posix()
+        files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".writing-"))
+        yield from sorted(path.relative_to(self.root).as_posix() for path in files)
 
     def exists(self, key: str) -> bool:
         """See `Store.exists`."""
@@ -97,19 +100,30 @@ class LocalStore:
         """See `Store.arrow`."""
         return pyarrow.fs.LocalFileSystem(), self.root
 
-    def _written_beside(self, key: str, data: bytes) -> str:
-        path = Path(self.root, key)
+    def _written_beside(self, path: Path, data: bytes) -> Path:
+        """Write a file of a name that nobody else has, readable by whom the umask lets, and see it on the disk."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+        temporary = path.with_name(f".writing-{secrets.token_hex(8)}")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-        except OSError:
-            Path(temporary).unlink()
-            raise
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise StorageError(
+                f"{path}: cannot be written: {error.strerror}; see to the disk and run the command again"
+            ) from error
         return temporary
+
+
+def _sync_folder(folder: Path) -> None:
+    """See a new name on the disk: a ledger entry must not outlive, in a loss of power, the shard that it names."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def open_store(root: str, *, single_writer: bool = False) -> Store:

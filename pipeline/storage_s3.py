@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MISSING_EXTRA = "roots on S3 need boto3: install omniforge[s3]"
 CONFLICT_TRIES = 8
+BODY_TRIES = 5
+BROKEN_BODY = ("ResponseStreamingError", "IncompleteReadError", "ReadTimeoutError")
 
 
 class S3Store:
@@ -46,7 +48,7 @@ class S3Store:
         """The boto3 client of this process, with bounded time-outs and retries by error class."""
         if self._client is None:
             try:
-                import boto3
+                from boto3.session import Session
                 from botocore.config import Config
             except ImportError:
                 raise StorageError(MISSING_EXTRA) from None
@@ -56,35 +58,46 @@ class S3Store:
                 read_timeout=60,
                 s3={"addressing_style": "path"} if "AWS_ENDPOINT_URL" in os.environ else {},
             )
-            self._client = boto3.client("s3", config=retries)
+            # A session of its own: threads that make a client of boto3's shared one at once break each other.
+            self._client = Session().client("s3", config=retries)
         return self._client
 
     def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         """See `Store.read`."""
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         if length == 0:
             return b""
-        end = "" if length is None else str(offset + length - 1)
-        try:
-            if offset or length is not None:
-                answer = self.client.get_object(Bucket=self.bucket, Key=self._full(key), Range=f"bytes={offset}-{end}")
+        for attempt in range(BODY_TRIES):
+            try:
+                data = self._get(key, offset, length)
+            except ClientError as error:
+                raise self._explained(error, key) from error
+            except BotoCoreError as error:
+                # The client asks again until an answer begins; a connection that breaks within one is left to its user.
+                if attempt == BODY_TRIES - 1 or type(error).__name__ not in BROKEN_BODY:
+                    raise self._explained(error, key) from error
+                time.sleep(0.1 * 2**attempt)
             else:
-                answer = self.client.get_object(Bucket=self.bucket, Key=self._full(key))
-        except ClientError as error:
-            raise self._explained(error, key) from error
-        data = answer["Body"].read()
+                break
         if length is not None and len(data) != length:
             raise StorageError(f"{self.root}/{key}: {len(data)} of {length} bytes at {offset}; the object is cut off")
         return data
 
+    def _get(self, key: str, offset: int, length: int | None) -> bytes:
+        if not offset and length is None:
+            return self.client.get_object(Bucket=self.bucket, Key=self._full(key))["Body"].read()
+        end = "" if length is None else str(offset + length - 1)
+        answer = self.client.get_object(Bucket=self.bucket, Key=self._full(key), Range=f"bytes={offset}-{end}")
+        return answer["Body"].read()
+
     def write(self, key: str, data: bytes) -> None:
         """See `Store.write`."""
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             self.client.put_object(Bucket=self.bucket, Key=self._full(key), Body=data)
-        except ClientError as error:
+        except (ClientError, BotoCoreError) as error:
             raise self._explained(error, key) from error
 
     def create(self, key: str, data: bytes) -> bool:
@@ -100,20 +113,27 @@ class S3Store:
 
     def list(self, prefix: str) -> Iterator[str]:
         """See `Store.list`. S3 lists in the order of UTF-8 bytes, which is sorted."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
         start = self._full(prefix).rstrip("/") + "/"
-        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=start):
-            for item in page.get("Contents", []):
-                yield item["Key"][len(self.prefix) + 1 :] if self.prefix else item["Key"]
+        try:
+            for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=start):
+                for item in page.get("Contents", []):
+                    yield item["Key"][len(self.prefix) + 1 :] if self.prefix else item["Key"]
+        except (ClientError, BotoCoreError) as error:
+            raise self._explained(error, prefix) from error
 
     def exists(self, key: str) -> bool:
         """See `Store.exists`."""
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             self.client.head_object(Bucket=self.bucket, Key=self._full(key))
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey", "NotFound"):
                 return False
+            raise self._explained(error, key) from error
+        except BotoCoreError as error:
             raise self._explained(error, key) from error
         return True
 
@@ -130,7 +150,7 @@ class S3Store:
         return f"{self.prefix}/{key}" if self.prefix else key
 
     def _put_if_absent(self, key: str, data: bytes) -> bool:
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         for attempt in range(CONFLICT_TRIES):
             try:
@@ -143,6 +163,8 @@ class S3Store:
                 if status != 409:
                     raise self._explained(error, key) from error
                 time.sleep(0.05 * 2**attempt)
+            except BotoCoreError as error:
+                raise self._explained(error, key) from error
             else:
                 return True
         raise StorageError(f"{self.root}/{key}: {CONFLICT_TRIES} conflicts in a row; the server is busy, run the job again")
@@ -171,5 +193,7 @@ class S3Store:
             "AccessDenied": "access denied; check the credentials",
             "SignatureDoesNotMatch": "wrong secret key",
             "InvalidAccessKeyId": "unknown access key",
+            "EndpointConnectionError": "no answer from the server; check AWS_ENDPOINT_URL and the network",
+            "NoCredentialsError": "no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile",
         }.get(str(code), str(error))
         return StorageError(f"{self.root}/{key}: {code} {status}: {advice}")

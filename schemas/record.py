@@ -103,7 +103,7 @@ class Record:
     """A record that passed the checks: cleaned text, decodable media, a key that is unique in all corpora.
 
     `parents` are the keys it was made from. `repairs` name what was mended on the way. `measures` are columns of the index that
-    filters and quality checks fill (`wer`, `voice`, `answer_voice`, `engine`, `asr_text`, `peak_db`, `words_per_second`).
+    filters and quality checks fill: those of `schemas.index.MEASURES`.
     """
 
     key: str
@@ -128,9 +128,16 @@ class Record:
 def record_key(corpus: str, source_uri: str, suffix: str = "") -> str:
     """Name a record: readable, safe as a WebDataset key (no dot, no slash) and unique through the hash of its source uri.
 
+    At most 62 characters before the suffix, so that a task and the role and format of a member fit into the 100 of a tar name;
+    64 bits of hash, so that a billion records of like names are not expected to collide.
+
     >>> record_key("wds", "wds/00000.tar#000000001")
-    'wds-000000001-57c8e88f94'
+    'wds-000000001-72bcbf6e1e1d67a3'
     """
-    slug = re.sub(r"[^A-Za-z0-9_]+", "_", source_uri.rsplit("#", 1)[-1]).strip("_")[:40]
-    digest = hashlib.sha256(f"{corpus}\n{source_uri}".encode()).hexdigest()[:10]
-    return "-".join(part for part in (corpus, slug, digest, suffix) if part)
+    digest = hashlib.sha256(f"{corpus}\n{source_uri}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    name, record = _slug(corpus, 20), _slug(source_uri.rsplit("#", 1)[-1], 24)
+    return "-".join(part for part in (name, record, digest, suffix) if part)
+
+
+def _slug(text: str, length: int) -> str:
+    return re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")[:length]
