@@ -153,7 +153,7 @@ def hear(outcome: Outcome, related: tuple[str, ...], recogniser: Recogniser, con
     Not heard is what no verdict could follow from: transcripts of one or two words that are not of a closed set (a recogniser
     errs too often on those, and every clip costs it a window of 30 s), and languages other than the recogniser's English.
     """
-    if isinstance(outcome, Refusal) or (outcome.language or "en") != "en":
+    if isinstance(outcome, Refusal) or (outcome.language or "en") != "en" or "speech" not in {f.role for f in outcome.media}:
         return outcome
     if outcome.kind in ("asr", "tts") and outcome.text and _decidable(outcome.text, config):
         heard = _transcribed(outcome, "speech", recogniser)

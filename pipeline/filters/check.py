@@ -30,7 +30,8 @@ _NEEDED_TEXTS: dict[Kind, tuple[tuple[str, str], ...]] = {
     "s2i": (),
 }
 _NEEDS_PICTURE: frozenset[Kind] = frozenset({"caption", "vqa", "svqa", "s2i"})
-_NEEDS_SOUND: frozenset[Kind] = frozenset({"asr", "tts", "svqa", "s2i"})
+_NEEDS_SOUND: frozenset[Kind] = frozenset({"asr", "svqa", "s2i"})
+"""Kinds that are nothing without a sound. A `tts` record may be text alone, to be spoken by synthesis."""
 _SPOKEN_FIELD = {"speech": "text", "question": "question", "answer": "answer"}
 
 
