@@ -37,14 +37,21 @@ def require_file(root: Path, path: str) -> Path:
 
 
 def matching_files(root: Path, folder: str, patterns: Iterable[str]) -> list[str]:
-    """List the files of a folder by glob pattern, relative to `root`, sorted; a pattern without a file is a `ValueError`."""
+    """List the files of a folder by glob pattern, relative to `root`, sorted.
+
+    Raises:
+        ValueError: The folder is absent, a pattern that is a plain name has no file, or no pattern has one.
+    """
     base = require_folder(root, folder)
     found: set[str] = set()
-    for pattern in patterns:
+    wanted = tuple(patterns)
+    for pattern in wanted:
         matches = {file.relative_to(root).as_posix() for file in base.glob(pattern) if file.is_file()}
-        if not matches:
-            raise ValueError(f"no file matches {pattern!r} in folder {folder or '.'!r} of the collection {root}")
+        if not matches and not set("*?[") & set(pattern):
+            raise ValueError(f"no file {pattern!r} in folder {folder or '.'!r} of the collection {root}")
         found |= matches
+    if not found:
+        raise ValueError(f"no file matches {', '.join(wanted)} in folder {folder or '.'!r} of the collection {root}")
     return sorted(found)
 
 
