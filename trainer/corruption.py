@@ -1,9 +1,13 @@
 """What the model is asked to restore: tail padding, and two ways of replacing supervised tokens by the mask token."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
+
+Objective = Literal["reference", "mdm"]
+"""The public implementation's corruption, or masked diffusion proper."""
 
 IGNORE = -100
 """Label of a position that is not predicted."""
@@ -63,6 +67,33 @@ def supervised_span(labels: Tensor) -> slice:
     if not len(supervised):
         raise ValueError("corruption: the sample has no supervised token; leave it out of the training data")
     return slice(int(supervised[0]), int(supervised[-1]) + 1)
+
+
+def corrupt(
+    objective: Objective,
+    ids: Tensor,
+    labels: Tensor,
+    time: float,
+    tokens: TokenIds,
+    generator: torch.Generator,
+    tail_ratio: float = 0.6,
+) -> Corrupted:
+    """Draw what `objective` needs and corrupt one sample.
+
+    Args:
+        objective: `mdm` uses `time`; `reference` draws a noise level for every token and leaves `time` unused.
+        ids: (length,) int64 sample, tail included.
+        labels: (length,) int64, `IGNORE` where nothing is supervised.
+        time: Noise level of the sample, from `stratified_times`.
+        tokens: Mask and pad id.
+        generator: Of this sample's draws.
+        tail_ratio: Factor on the masking probability of pads.
+    """
+    if objective == "mdm":
+        return corrupt_mdm(ids, labels, time, torch.rand(len(ids), generator=generator), tokens, tail_ratio)
+    span = supervised_span(labels)
+    times, draws = torch.rand(2, span.stop - span.start, generator=generator)
+    return corrupt_reference(ids, labels, times, draws, tokens, tail_ratio)
 
 
 def corrupt_reference(

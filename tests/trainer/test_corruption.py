@@ -7,6 +7,7 @@ from omniforge.trainer.corruption import (
     IGNORE,
     TokenIds,
     append_tail,
+    corrupt,
     corrupt_mdm,
     corrupt_reference,
     stratified_times,
@@ -83,3 +84,16 @@ def test_a_tail_is_appended_once() -> None:
 def test_a_sample_without_supervised_tokens_is_refused() -> None:
     with pytest.raises(ValueError, match="no supervised token"):
         supervised_span(torch.tensor([IGNORE, IGNORE]))
+
+
+def test_each_objective_draws_reproducibly_and_masks_in_its_own_way() -> None:
+    results = {
+        (objective, seed): corrupt(objective, IDS, LABELS, 0.5, TOKENS, seeded(seed))
+        for objective in ("reference", "mdm")
+        for seed in (0, 1)
+    }
+    again = corrupt("mdm", IDS, LABELS, 0.5, TOKENS, seeded(0))
+    assert torch.equal(again.input_ids, results["mdm", 0].input_ids)
+    assert set(results["mdm", 0].weights.tolist()) <= {0.0, 2.0}
+    assert set(results["reference", 0].weights.tolist()) <= {0.0, 1.0}
+    assert len({float(time) for time in results["reference", 1].times if time}) == int((LABELS != IGNORE).sum())
