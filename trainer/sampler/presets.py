@@ -16,6 +16,16 @@ _ORDERS: Mapping[str, Order] = {
     "topk_margin": "margin",
     "origin": "origin",
 }
+_PUBLISHED: Mapping[str, Mapping[str, float]] = {
+    "t2i": {"repetition_penalty": 1.2, "position_penalty": 2.0},
+    "s2i": {"repetition_penalty": 1.5, "position_penalty": 2.0, "guidance": 2.0},
+    "tts": {"repetition_penalty": 1.2},
+    "svqa": {"repetition_penalty": 1.2},
+    "asr": {},
+    "vqa": {},
+    "caption": {},
+    "chat": {},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,21 @@ def reference_config(parameters: Mapping[str, Any]) -> SamplingConfig:
         guidance=parameters.get("cfg", 0.0),
         reference=True,
     )
+
+
+def task_config(task: str, steps: int) -> SamplingConfig:
+    """Return the settings published for a task, with the default behaviour instead of the reference's traps.
+
+    All take the likeliest tokens in order of entropy, out of a nucleus of 0.9 (vocabulary.json, `inference_defaults`).
+    `s2i` needs an unconditional prompt in its requests.
+
+    Raises:
+        ValueError: The task is unknown.
+    """
+    if task not in _PUBLISHED:
+        raise ValueError(f"sampling: task {task!r} is unknown; choose one of {', '.join(_PUBLISHED)}")
+    settings: Mapping[str, Any] = _PUBLISHED[task]
+    return SamplingConfig(steps=steps, top_p=0.9, **settings)
 
 
 def speech_length(text_tokens: int) -> ResponseLength:
