@@ -30,7 +30,22 @@ _UNITS = {
     "%": "percent",
 }
 _SYMBOLS = {"&": " and ", "+": " plus ", "=": " equals ", "@": " at ", "#": " number ", "%": " percent ", "/": " "}
-_TITLES = {"mr": "mister", "mrs": "missus", "dr": "doctor", "vs": "versus", "ok": "okay", "cannot": "can not"}
+_ABBREVIATIONS = {
+    "mr": "mister",
+    "mrs": "missus",
+    "dr": "doctor",
+    "vs": "versus",
+    "ok": "okay",
+    "cannot": "can not",
+    "jan": "january",
+    "feb": "february",
+    "apr": "april",
+    "aug": "august",
+    "sept": "september",
+    "oct": "october",
+    "nov": "november",
+    "dec": "december",
+}
 _CONTRACTIONS = (
     (r"\bwon't\b", "will not"),
     (r"\bcan't\b", "can not"),
@@ -84,7 +99,7 @@ def normalise(text: str) -> str:
     """
     text = unicodedata.normalize("NFKC", text).casefold().translate({0x2019: "'", 0x2018: "'", 0x2212: "-", 0x2044: "/"})
     text = re.sub(r"\b([a-z])\.(?=[a-z]\b)", r"\1", text)
-    text = _spell_numbers(text)
+    text = _spell_numbers(re.sub(r"\bw/ ?(?=[a-z])", "with ", re.sub(r"\bno\. ?(?=\d)", "number ", text)))
     for pattern, replacement in _CONTRACTIONS:
         text = re.sub(pattern, replacement, text)
     for symbol, word in _SYMBOLS.items():
@@ -95,7 +110,7 @@ def normalise(text: str) -> str:
     for pattern, replacement in _AMERICAN:
         text = re.sub(pattern, replacement, text)
     text = _AND_IN_NUMBER.sub(r"\1 ", text)
-    return " ".join(_TITLES.get(word, word) for word in text.split())
+    return " ".join(_ABBREVIATIONS.get(word, word) for word in text.split())
 
 
 def spell_number(digits: str) -> str:

@@ -41,9 +41,12 @@ class RoundtripConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What was measured of one utterance; `why` is empty when it is `ok`. `silence` and `clipping` are shares from 0 to 1."""
+    """What was measured of one utterance.
 
-    wer: float
+    `why` is empty when it is `ok`. `silence` and `clipping` are shares from 0 to 1; `wer` is None when nobody listened.
+    """
+
+    wer: float | None
     words_per_second: float
     silence: float
     clipping: float
@@ -108,19 +111,22 @@ def word_error_rate(reference: str, heard: str) -> float:
     return float(jiwer.wer(said, written)) if said else 1.0
 
 
-def judge(reference: str, heard: str, samples: npt.NDArray[np.float32], config: RoundtripConfig) -> Verdict:
-    """Hold 16 kHz mono samples, and what a recogniser heard in them, against the text they should say."""
+def judge(reference: str, heard: str | None, samples: npt.NDArray[np.float32], config: RoundtripConfig) -> Verdict:
+    """Hold 16 kHz mono samples, and what a recogniser heard in them, against the text they should say.
+
+    With None for `heard` the words are not judged, only the sound and its rate.
+    """
     words = normalise(reference).split()
     seconds = samples.size / SAMPLE_RATE
     loud = _loud_frames(samples)
     silence = 1.0 - float(loud.mean()) if loud.size else 1.0
     clipping = float(np.mean(np.abs(samples) >= 0.999)) if samples.size else 0.0
     rate = len(words) / seconds if seconds else 0.0
-    wer = word_error_rate(reference, heard)
+    wer = None if heard is None else word_error_rate(reference, heard)
     problems = [
         _sound_problem(samples, loud, silence, clipping, config),
         _rate_problem(rate, len(words), config),
-        _word_problem(reference, heard, wer, len(words), config),
+        "" if heard is None or wer is None else _word_problem(reference, heard, wer, len(words), config),
     ]
     why = "; ".join(problem for problem in problems if problem)
     return Verdict(wer=wer, words_per_second=rate, silence=silence, clipping=clipping, ok=not why, why=why)

@@ -1,0 +1,94 @@
+"""Rules that turn a written text into one that can be said, without changing what it says."""
+
+import html
+import re
+import unicodedata
+
+from omniforge.synth.normalise import spell_number
+
+_HTML_TAG = re.compile(r"(?i)</?(?:br|p|b|i|em|strong|u|span|div|font|sub|sup|li|ul|ol|h[1-6]|a|center|small|big)\b[^<>]*>")
+_MEDIA_TAG = re.compile(r"(?i)<\|?(?:image|audio|video|img|speech)\|?>")
+_MARKDOWN = (
+    (re.compile(r"!?\[([^\]\n]*)\]\([^)\s]*\)"), r"\1"),
+    (re.compile(r"^[ \t]{0,3}#{1,6}[ \t]+", re.M), ""),
+    (re.compile(r"^[ \t]*>[ \t]?", re.M), ""),
+    (re.compile(r"^[ \t]*(?:[-*+•]|\d{1,2}[.)])[ \t]+", re.M), ""),
+    (re.compile(r"^[ \t]*(?:[-*_=][ \t]*){3,}$", re.M), ""),
+    (re.compile(r"(\*{1,3}|_{1,3})(?=\S)([^*_\n]+?)(?<=\S)\1(?!\w)"), r"\2"),
+    (re.compile(r"`([\w \-']+)`"), r"\1"),
+)
+_PROMPT_FLAG = re.compile(r"(?:^|(?<=\s))--(?:no[ =][\w, ]+|\w[\w-]*(?:[ =][\d.:]+)?)|<(?:lora|hypernet):[^<>]*>")
+_PROMPT_WEIGHT = re.compile(r"\(([^():]+):\d*\.?\d+\)|(?<=\w)::\d*\.?\d+|\({2,}|\){2,}")
+_SPOKEN_SIGNS = (
+    (re.compile(r"\be\.\s?g\.,?"), "for example"),
+    (re.compile(r"\bi\.\s?e\.,?"), "that is"),
+    (re.compile(r"\b[Nn]o\. ?(?=\d)"), "number "),
+    (re.compile(r"\bw/ ?(?=[a-z])"), "with "),
+    (re.compile(r"(?:~|≈|\bca?\.) ?(?=\d)"), "about "),
+    (re.compile(r"\b(\d)'\s?(\d{1,2})(?:\"|'')"), r"\1 foot \2"),
+    (re.compile(r"(\d)\s?[×✕]\s?(?=\d)"), r"\1 by "),
+    (re.compile(r"((?:mm|cm|m|in|ft|km))\s?×\s?(?=\d)"), r"\1 by "),
+    (re.compile(r"\b([A-Za-z0-9-]{2,})\.(com|org|net|edu|gov|io)\b(?![/\w@])"), r"\1 dot \2"),
+    (re.compile(r"#(?=[A-Za-z])"), "hashtag "),
+    (re.compile(r"(?<!\w)@(?=\w)"), "at "),
+    (re.compile(r"\$([A-Za-z0-9])\$"), r"\1"),
+)
+_POWERS = str.maketrans({"²": " squared", "³": " cubed", "®": "", "™": "", "©": ""})
+
+
+def plain_text(text: str) -> str:
+    """Drop what has no sound: control and format characters, media tags, HTML that only styles, Markdown's marks."""
+    text = text.translate(_POWERS).replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ").replace("\u2028", "\n")
+    text = "".join(character for character in text if character == "\n" or unicodedata.category(character)[0] != "C")
+    text = unicodedata.normalize("NFKC", html.unescape(text)).replace("⁄", "/")
+    text = _MEDIA_TAG.sub(" ", text)
+    text = _HTML_TAG.sub(lambda match: "\n" if re.match(r"(?i)</?(?:br|p|div|li|h\d)\b", match[0]) else "", text)
+    for pattern, replacement in _MARKDOWN:
+        text = pattern.sub(replacement, text)
+    return text.strip()
+
+
+def without_flags(prompt: str) -> str:
+    """Drop what a prompt tells a picture tool and not a person: `--ar 16:9`, `(word:1.3)`, `<lora:x:0.8>`."""
+    return _PROMPT_WEIGHT.sub(lambda match: match[1] or "", _PROMPT_FLAG.sub("", prompt))
+
+
+def spoken_signs(text: str) -> str:
+    """Spell what hibari and its like do not read, or read wrongly; what they do read right is left to them."""
+    for pattern, replacement in _SPOKEN_SIGNS:
+        text = pattern.sub(replacement, text)
+    return re.sub(r"\d{16,}", lambda match: spell_number(match[0]), text)
+
+
+def one_line(text: str) -> str:
+    """Join lines; a line that ends without a stop gets one, so that a pause is heard where the eye saw one."""
+    lines = [line.strip() for line in text.split("\n")]
+    joined = " ".join(line if line[-1] in ".!?,;:…" else f"{line}." for line in lines[:-1] if line)
+    return re.sub(r"\s+", " ", f"{joined} {lines[-1]}").strip()
+
+
+def without_pictographs(text: str) -> str:
+    """Drop emoji, dingbats, arrows and other symbols that nobody reads aloud, with their joiners and skin tones."""
+    kept = [
+        " " if unicodedata.category(character) in ("So", "Sk") or character in "←→↑↓⇒\ufe0f" else character
+        for character in text
+    ]
+    return re.sub(r"[ ]+", " ", "".join(kept)).strip()
+
+
+def latin_letters(text: str) -> tuple[str, str]:
+    """Name single Greek letters, keep Latin ones (without marks that English readers do not know), and collect all others."""
+    others: list[str] = []
+    written: list[str] = []
+    for character in text:
+        if character.isascii() or not character.isalpha():
+            written.append(character)
+            continue
+        name = unicodedata.name(character, "")
+        if name.startswith("LATIN"):
+            written.append(character)
+        elif name.startswith("GREEK") and " LETTER " in name:
+            written.append(f" {name.split(' LETTER ')[1].split(' WITH ')[0].lower()} ")
+        else:
+            others.append(character)
+    return "".join(written), "".join(others)

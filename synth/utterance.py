@@ -1,0 +1,122 @@
+"""One thing to be said, and the same thing said."""
+
+import hashlib
+import io
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from omniforge.schemas.record import MediaFile, Record, Refusal
+from omniforge.synth.config import SynthConfig
+from omniforge.synth.roundtrip import SAMPLE_RATE
+from omniforge.synth.unspeakable import Unspeakable
+from omniforge.synth.voices import Voice, rank_voices
+
+Role = Literal["question", "answer", "speech"]
+Task = Literal["svqa", "s2i", "spoken"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Utterance:
+    """A text, who says it, and the seed of the engine's noise.
+
+    `voices` are tried in turn until one is understood; `key` and `source_uri` are those of the record that it is made for.
+    """
+
+    role: Role
+    text: str
+    voices: tuple[Voice, ...]
+    seed: int
+    key: str
+    source_uri: str
+    task: Task
+
+    @property
+    def voice(self) -> Voice:
+        """The first voice."""
+        return self.voices[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """An utterance that passed: `samples` (N,) float32 at 16 kHz. `wer` and `heard` are None where nobody listened."""
+
+    role: Role
+    text: str
+    samples: npt.NDArray[np.float32]
+    voice: Voice
+    engine: str
+    wer: float | None
+    heard: str | None
+    words_per_second: float
+    silence: float
+
+    @property
+    def seconds(self) -> float:
+        """Duration."""
+        return self.samples.size / SAMPLE_RATE
+
+
+def plan(record: Record, texts: dict[Role, str], task: Task, config: SynthConfig) -> tuple[Utterance, ...]:
+    """Give each text its voices, none of which another text of the record has, and its seed, from the record's key alone."""
+    ranked = rank_voices(record.key, config.voices)
+    return tuple(
+        Utterance(
+            role=role,
+            text=text,
+            voices=ranked[place :: len(texts)][: config.retries + 1],
+            seed=int.from_bytes(hashlib.sha256(f"{record.key}\n{task}\n{role}".encode()).digest()[:6]),
+            key=record.key,
+            source_uri=record.source_uri,
+            task=task,
+        )
+        for place, (role, text) in enumerate(texts.items())
+    )
+
+
+def refuse(record: Record, task: Task, why: Unspeakable) -> Refusal:
+    """Refuse to make this task of a record."""
+    return Refusal(source_uri=record.source_uri, key=record.key, task=task, reason=why.reason, detail=why.detail)
+
+
+def refuse_language(record: Record) -> Unspeakable | None:
+    """Say no to a record whose language is known and not English: the voices and the recogniser speak English."""
+    if record.language is None or record.language.lower().split("-")[0].split("_")[0] in ("en", "eng", "english"):
+        return None
+    return Unspeakable("language", f"the record's language is {record.language!r}, the voices speak English")
+
+
+def picture(record: Record) -> MediaFile | Unspeakable:
+    """The one picture of a record."""
+    pictures = [medium for medium in record.media if medium.role.startswith("image")]
+    if not pictures:
+        return Unspeakable("missing_image", "the record has no picture")
+    if len(pictures) > 1:
+        return Unspeakable("no_task", f"the record has {len(pictures)} pictures, spoken tasks have one")
+    return pictures[0]
+
+
+def sound(spoken: Spoken, role: Role) -> MediaFile:
+    """Encode speech as 16-bit FLAC."""
+    file = io.BytesIO()
+    soundfile.write(file, spoken.samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    return MediaFile(
+        role=role, format="flac", data=file.getvalue(), sample_rate=SAMPLE_RATE, seconds=spoken.seconds, channels=1
+    )
+
+
+def measures(spoken: Spoken, prefix: str = "") -> dict[str, float | str]:
+    """Columns of the index; `wer` and `asr_text` are absent where nobody listened, and `verified` says so."""
+    columns: dict[str, float | str] = {
+        "voice": spoken.voice.name,
+        "seconds": round(spoken.seconds, 3),
+        "words_per_second": round(spoken.words_per_second, 3),
+        "silence": round(spoken.silence, 3),
+        "verified": float(spoken.wer is not None),
+    }
+    if spoken.wer is not None and spoken.heard is not None:
+        columns |= {"wer": round(spoken.wer, 4), "asr_text": spoken.heard}
+    return {prefix + name: value for name, value in columns.items()}
