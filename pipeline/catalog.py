@@ -9,8 +9,10 @@ import pandera.polars as pa
 import pyarrow.dataset
 
 from omniforge.pipeline.reference import Dataset, find_version, open_dataset
+from omniforge.pipeline.storage import Store
 from omniforge.schemas.index import RecordIndex
 from omniforge.schemas.ledger import UnitTable
+from omniforge.schemas.manifest import Part
 from omniforge.schemas.quarantine import Quarantine
 from omniforge.schemas.sample import SampleIndex
 from omniforge.schemas.table import arrow_schema
@@ -115,9 +117,15 @@ def _view(
     connection: duckdb.DuckDBPyConnection, name: str, datasets: Sequence[Dataset], table: Table, model: type[pa.DataFrameModel]
 ) -> None:
     selects = []
+    shown: set[str] = set()
     for number, dataset in enumerate(datasets):
+        # Two versions of a dataset may both be below this one; the parts they share are counted once.
+        parts = [part for part in dataset.manifest.content.parts if getattr(part, table).url not in shown]
+        if not parts:
+            continue
+        shown.update(getattr(part, table).url for part in parts)
         relation = f"{name}_{number}"
-        connection.register(relation, arrow_table(dataset, table, model))
+        connection.register(relation, arrow_table(dataset.store, parts, table, model))
         label = dataset.manifest.content.name.replace("'", "''")
         selects.append(f"select *, '{label}' as dataset from {relation}")
     if not selects:
@@ -126,10 +134,10 @@ def _view(
     connection.execute(f"create view {name} as {' union all '.join(selects)}")
 
 
-def arrow_table(dataset: Dataset, table: Table, model: type[pa.DataFrameModel]) -> pyarrow.dataset.Dataset:
-    """All files of one table of a version as an Arrow dataset, which pushes columns and filters down to Parquet."""
-    filesystem, base = dataset.store.arrow()
-    files = [f"{base}/{getattr(part, table).url}" for part in dataset.manifest.content.parts]
+def arrow_table(store: Store, parts: Sequence[Part], table: Table, model: type[pa.DataFrameModel]) -> pyarrow.dataset.Dataset:
+    """One table of some parts as an Arrow dataset, which pushes columns and filters down to Parquet."""
+    filesystem, base = store.arrow()
+    files = [f"{base}/{getattr(part, table).url}" for part in parts]
     return pyarrow.dataset.dataset(files, schema=arrow_schema(model), filesystem=filesystem, format="parquet")
 
 

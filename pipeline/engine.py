@@ -3,6 +3,7 @@
 import json
 import logging
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -52,12 +53,13 @@ class EngineConfig:
 class ActorStep:
     """The class Ray makes actors of: it holds what `Operator.build` returned."""
 
-    def __init__(self, build: Callable[[], Step]) -> None:
-        self.step = build()
+    def __init__(self, operator: Operator) -> None:
+        self.operator = operator
+        self.step = _built(operator)
 
     def __call__(self, row: Row) -> Row:
         """Work on one row."""
-        return self.step(row)
+        return _worked(self.step, row, self.operator)
 
 
 _BUILT: dict[str, Step] = {}
@@ -74,8 +76,26 @@ class TaskStep:
         """Work on one row."""
         key = f"{self.run}/{self.operator.name}"
         if key not in _BUILT:
-            _BUILT[key] = self.operator.build()
-        return _BUILT[key](row)
+            _BUILT[key] = _built(self.operator)
+        return _worked(_BUILT[key], row, self.operator)
+
+
+def _built(operator: Operator) -> Step:
+    """Build a step; what goes wrong comes out as an error that travels between processes (not all exceptions do)."""
+    try:
+        return operator.build()
+    except Exception as error:
+        raise EngineError(f"{operator.name} cannot start: {type(error).__name__}: {error}") from error
+
+
+def _worked(step: Step, row: Row, operator: Operator) -> Row:
+    """Work on one row; what goes wrong comes out with the unit's name."""
+    try:
+        return step(row)
+    except Exception as error:
+        unit = Unit.from_json(row["unit"])
+        where = f"{operator.name}: unit {unit.id} ({unit.container} records {unit.start} to {unit.stop - 1})"
+        raise EngineError(f"{where}: {type(error).__name__}: {error}") from error
 
 
 def reserve(operators: Sequence[Operator], cpus: float, gpus: float) -> float:
@@ -137,8 +157,12 @@ def run_units(
     """
     if not units:
         return
+    import ray
+
+    resources = ray.cluster_resources()
+    task_cpus = reserve(operators, resources.get("CPU", 0.0), resources.get("GPU", 0.0))
     results: queue.Queue[Row | BaseException | None] = queue.Queue()
-    threading.Thread(target=_drain, args=(units, operators, results), daemon=True, name="ray-data").start()
+    threading.Thread(target=_drain, args=(units, operators, task_cpus, results), daemon=True, name="ray-data").start()
     by_id = {unit.id: unit for unit in units}
     left = set(by_id)
     while left:
@@ -170,28 +194,27 @@ def _next_row(results: "queue.Queue[Row | BaseException | None]", stall: float, 
 
 
 def _root_cause(error: BaseException) -> str:
-    cause = getattr(error, "cause", None) or error.__cause__
-    while cause is not None and (deeper := getattr(cause, "cause", None) or cause.__cause__) is not None:
-        cause = deeper
-    return f"{type(cause or error).__name__}: {cause or error}"
+    """Find what a step said. Ray Data hands on its own exception, in whose text alone the step's is left."""
+    said = re.search(r"EngineError: (.+?)(?:\n\s*\n|\Z)", str(error), re.DOTALL)
+    return said[1].strip() if said else f"{type(error).__name__}: {error}"
 
 
-def _drain(units: Sequence[Unit], operators: Sequence[Operator], results: "queue.Queue[Row | BaseException | None]") -> None:
+def _drain(
+    units: Sequence[Unit], operators: Sequence[Operator], task_cpus: float, results: "queue.Queue[Row | BaseException | None]"
+) -> None:
     """Run the Ray Data graph in this thread, so that the caller's can watch the time."""
     try:
-        for row in _graph(units, operators).iter_rows():
+        for row in _graph(units, operators, task_cpus).iter_rows():
             results.put(row)
         results.put(None)
     except BaseException as error:
         results.put(error)
 
 
-def _graph(units: Sequence[Unit], operators: Sequence[Operator]) -> Any:
+def _graph(units: Sequence[Unit], operators: Sequence[Operator], task_cpus: float) -> Any:
     import ray
     from ray.data import ActorPoolStrategy, DataContext
 
-    resources = ray.cluster_resources()
-    task_cpus = reserve(operators, resources.get("CPU", 0.0), resources.get("GPU", 0.0))
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -204,7 +227,7 @@ def _graph(units: Sequence[Unit], operators: Sequence[Operator]) -> Any:
         if operator.actors:
             dataset = dataset.map(
                 ActorStep,
-                fn_constructor_args=(operator.build,),
+                fn_constructor_args=(operator,),
                 compute=ActorPoolStrategy(size=operator.actors),
                 num_cpus=operator.cpus,
                 num_gpus=operator.gpus or None,

@@ -3,13 +3,18 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
+from pydantic import ValidationError
 
 from omniforge.pipeline.environment import environment_facts, environment_fingerprint
 from omniforge.pipeline.plan import Unit
-from omniforge.pipeline.storage import Store, put_content
+from omniforge.pipeline.storage import StorageError, Store, put_content
 from omniforge.schemas.ledger import Counts, LedgerEntry
+
+READERS = 16
+"""Ledger entries read at once: they are small, and on S3 each costs a round trip."""
 
 
 def ledger_key(unit: str) -> str:
@@ -18,15 +23,22 @@ def ledger_key(unit: str) -> str:
 
 
 def read_entry(store: Store, unit: str) -> LedgerEntry:
-    """Read the entry of a unit that happened; raise `StorageError` if it did not."""
-    return LedgerEntry.model_validate_json(store.read(ledger_key(unit)))
+    """Read the entry of a unit that happened; raise `StorageError` if it did not, or if this version cannot read it."""
+    try:
+        return LedgerEntry.model_validate_json(store.read(ledger_key(unit)))
+    except ValidationError as error:
+        raise StorageError(
+            f"{store.root}/{ledger_key(unit)} is no ledger entry of this version of omniforge: {error}"
+        ) from None
 
 
 def committed(store: Store, units: Iterable[Unit]) -> dict[str, LedgerEntry]:
     """Return the entries of those units that already happened."""
     wanted = {unit.id for unit in units}
     done = {key.rsplit("/", 1)[-1].removesuffix(".json") for key in store.list("ledger")}
-    return {unit: read_entry(store, unit) for unit in sorted(wanted & done)}
+    happened = sorted(wanted & done)
+    with ThreadPoolExecutor(READERS) as pool:
+        return dict(zip(happened, pool.map(lambda unit: read_entry(store, unit), happened), strict=True))
 
 
 def counts_of(read: int, kept: int, quarantine: pl.DataFrame) -> Counts:

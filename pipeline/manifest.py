@@ -3,13 +3,14 @@
 import datetime
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import polars as pl
 
 from omniforge.pipeline.ledger import parquet_bytes
-from omniforge.pipeline.reference import manifest_key, read_manifest, versions
+from omniforge.pipeline.reference import NAME, manifest_key, read_manifest, versions
 from omniforge.pipeline.storage import StorageError, Store, put_content, read_verified
 from omniforge.schemas.index import RecordIndex
 from omniforge.schemas.ledger import LedgerEntry, UnitTable
@@ -20,6 +21,7 @@ from omniforge.schemas.table import polars_schema, require_valid
 
 ROWS_PER_PART = 1_000_000
 PUBLISH_TRIES = 100
+SUMMED = ("read", "kept", "refused", "failed", "shards", "shard_bytes")
 
 
 def compact(
@@ -71,6 +73,8 @@ def _new_part(store: Store, layer: Literal["media", "tokens"], entries: Sequence
         quarantine=put_content(store, folder, "quarantine", ".parquet", parquet_bytes(quarantine)),
         unit_count=units.height,
         rows=index.height,
+        totals=_totals(layer, units, index),
+        corpora=_corpora(layer, index),
     )
 
 
@@ -92,34 +96,40 @@ def read_part(store: Store, part: Part, table: Literal["units", "index", "quaran
     return pl.read_parquet(io.BytesIO(read_verified(store, getattr(part, table))))
 
 
-def totals_of(
-    store: Store, layer: Literal["media", "tokens"], parts: Sequence[Part]
-) -> tuple[Totals, tuple[dict[str, Any], ...]]:
-    """Sum up a version, part by part; return the totals and the number of records by corpus, revision and licence."""
-    units = pl.concat([read_part(store, part, "units") for part in parts])
-    by_kind: dict[str, int] = {}
-    tokens: dict[str, int] = {}
-    corpora: dict[tuple[str, str, str], int] = {}
-    seconds = 0.0
-    for part in parts:
-        index = read_part(store, part, "index")
-        seconds += float(index["seconds"].sum())
-        for name, count in index["kind" if layer == "media" else "task"].value_counts().rows():
-            by_kind[name] = by_kind.get(name, 0) + count
-        if layer == "tokens":
-            for modality in ("text", "image", "speech", "loss"):
-                tokens[modality] = tokens.get(modality, 0) + int(index[f"{modality}_tokens"].sum())
-        revision = pl.col("revision") if layer == "media" else pl.lit("").alias("revision")
-        for corpus, rev, license_, count in index.group_by("corpus", revision, "license").len().rows():
-            label = (corpus, rev, license_ or "")
-            corpora[label] = corpora.get(label, 0) + count
-    totals = Totals(
+def _totals(layer: Literal["media", "tokens"], units: pl.DataFrame, index: pl.DataFrame) -> Totals:
+    modalities = ("text", "image", "speech", "loss") if layer == "tokens" else ()
+    return Totals(
         **{name: int(units[name].sum()) for name in ("read", "kept", "refused", "failed")},
         shards=units["shard"].drop_nulls().len(),
         shard_bytes=int(units["shard_bytes"].sum()),
-        seconds=round(seconds, 3),
-        by_kind=dict(sorted(by_kind.items())),
-        tokens=tokens,
+        seconds=round(float(index["seconds"].sum()), 3),
+        by_kind=dict(sorted(index["kind" if layer == "media" else "task"].value_counts().rows())),
+        tokens={modality: int(index[f"{modality}_tokens"].sum()) for modality in modalities},
+    )
+
+
+def _corpora(layer: Literal["media", "tokens"], index: pl.DataFrame) -> tuple[dict[str, Any], ...]:
+    """Number of records by corpus, revision and licence."""
+    revision = pl.col("revision") if layer == "media" else pl.lit("").alias("revision")
+    counted = index.group_by("corpus", revision, pl.col("license").fill_null("")).agg(pl.len().alias("records"))
+    return tuple(counted.sort("corpus", "revision", "license").iter_rows(named=True))
+
+
+def totals_of(parts: Sequence[Part]) -> tuple[Totals, tuple[dict[str, Any], ...]]:
+    """Sum up a version from what its parts say of themselves; return the totals and the records by corpus and licence."""
+    each = [part.totals for part in parts]
+    kinds: Counter[str] = sum((Counter(totals.by_kind) for totals in each), Counter())
+    tokens: Counter[str] = Counter()
+    for totals in each:
+        tokens.update(totals.tokens)
+    corpora: Counter[tuple[str, str, str]] = Counter()
+    for row in (row for part in parts for row in part.corpora):
+        corpora[row["corpus"], row["revision"], row["license"]] += row["records"]
+    totals = Totals(
+        **{name: sum(getattr(totals, name) for totals in each) for name in SUMMED},
+        seconds=round(sum(totals.seconds for totals in each), 3),
+        by_kind=dict(sorted(kinds.items())),
+        tokens=dict(tokens),
     )
     rows = [{"corpus": c, "revision": r, "license": lic, "records": n} for (c, r, lic), n in sorted(corpora.items())]
     return totals, tuple(rows)
@@ -143,15 +153,17 @@ def publish(
     its own content there or goes on from it.
 
     Raises:
-        StorageError: there is nothing to publish, or the number stayed contested.
+        StorageError: there is nothing to publish, the name cannot stand in a reference, or the number stayed contested.
     """
+    if not NAME.fullmatch(name):
+        raise StorageError(f"{name!r} cannot name a dataset: letters, digits, dot, underscore and hyphen can")
     if not entries:
         raise StorageError(f"nothing to publish as {name!r}: no unit happened; run the build first")
     for _ in range(PUBLISH_TRIES):
         there = versions(store, name)
         parent = read_manifest(store, name, there[-1]) if there else None
         parts = compact(store, layer, entries, parent)
-        totals, corpora = totals_of(store, layer, parts)
+        totals, corpora = totals_of(parts)
         content = ManifestContent(
             layer=layer,
             name=name,

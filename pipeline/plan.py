@@ -54,7 +54,15 @@ def make_unit(
     keys: str = "",
     index: str = "",
 ) -> Unit:
-    """Name a unit by the hash of everything that decides its output."""
+    """Name a unit by the hash of everything that decides its output.
+
+    Raises:
+        ValueError: the container's name is not UTF-8, so no table could hold it.
+    """
+    try:
+        container.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"corpus {corpus}: the file name {container!r} is not UTF-8; rename the file") from None
     facts: dict[str, Any] = {
         "stage": stage,
         "corpus": corpus,

@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from omniforge.pipeline.storage import StorageError, Store, open_store
 from omniforge.schemas.manifest import Manifest
 
 VERSION_FILE = re.compile(r"v(\d{6})\.json$")
-REFERENCE = re.compile(r"^(?P<root>.*)/(?P<name>[A-Za-z0-9._-]+)@(?P<version>latest|v\d+|sha256:[0-9a-f]{8,64})$")
+NAME = re.compile(r"[A-Za-z0-9._-]+")
+REFERENCE = re.compile(rf"^(?P<root>.*)/(?P<name>{NAME.pattern})@(?P<version>latest|v\d+|sha256:[0-9a-f]{{8,64}})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,13 @@ def versions(store: Store, name: str) -> list[int]:
 
 def read_manifest(store: Store, name: str, version: int) -> Manifest:
     """Read one version's manifest and hold it against its own hash."""
-    manifest = Manifest.model_validate_json(store.read(manifest_key(name, version)))
+    key = manifest_key(name, version)
+    try:
+        manifest = Manifest.model_validate_json(store.read(key))
+    except ValidationError as error:
+        raise StorageError(f"{store.root}/{key} is no manifest of this version of omniforge: {error}") from None
     if manifest.content.sha256() != manifest.content_sha256:
-        raise StorageError(f"{store.root}/{manifest_key(name, version)}: altered after it was published; restore it")
+        raise StorageError(f"{store.root}/{key}: altered after it was published; restore it")
     return manifest
 
 
@@ -62,7 +69,7 @@ def open_dataset(reference: str) -> Dataset:
         raise StorageError(
             f"{reference!r} is no dataset reference; write ROOT/name@v3, ROOT/name@latest or ROOT/name@sha256:..."
         )
-    return find_version(open_store(match["root"], single_writer=True), match["name"], match["version"])
+    return find_version(open_store(match["root"] or "/"), match["name"], match["version"])
 
 
 def find_version(store: Store, name: str, version: str) -> Dataset:

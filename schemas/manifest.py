@@ -11,20 +11,8 @@ from omniforge.schemas.ledger import StoredFile
 SCHEMA_VERSION = 1
 
 
-class Part(BaseModel):
-    """A group of three Parquet files over the same units: their index, their quarantine and the units themselves."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    units: StoredFile
-    index: StoredFile
-    quarantine: StoredFile
-    unit_count: int
-    rows: int
-
-
 class Totals(BaseModel):
-    """Sums over a version. `by_kind` counts records by kind or samples by task; `tokens` is empty in the media layer."""
+    """Sums over a part or a version. `by_kind` counts by kind or task; `tokens` is empty in the media layer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,6 +25,23 @@ class Totals(BaseModel):
     seconds: float
     by_kind: dict[str, int]
     tokens: dict[str, int]
+
+
+class Part(BaseModel):
+    """A group of three Parquet files over the same units: their index, their quarantine and the units themselves.
+
+    `totals` and `corpora` sum the part up, so that a version which shares it need not read it again.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    units: StoredFile
+    index: StoredFile
+    quarantine: StoredFile
+    unit_count: int
+    rows: int
+    totals: Totals
+    corpora: tuple[dict[str, Any], ...]
 
 
 class ManifestContent(BaseModel):
