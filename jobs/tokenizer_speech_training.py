@@ -11,13 +11,17 @@ import torch
 from hibari import Hibari
 
 from omniforge.jobs.tokenizer_speech_sentences import read_texts, sentences
-from omniforge.tokenizers.glm4voice.examples import SpeechExample
+from omniforge.tokenizers.glm4voice.embedded_sizes import DECODER, MEL_SCALE, TOKENIZER
+from omniforge.tokenizers.glm4voice.examples import SpeechExample, collect
+from omniforge.tokenizers.glm4voice.export import export
 from omniforge.tokenizers.glm4voice.mel import OUTPUT_RATE, SAMPLE_RATE, resample
+from omniforge.tokenizers.glm4voice.train_parts import train_parts
 
 _LOG = logging.getLogger(__name__)
 # Pitch and formants relative to the voice of the package; multiples of 0.05 keep the resampling filters small.
 _VOICES = (0.8, 0.85, 0.9, 0.95, 1.05, 1.1, 1.15, 1.2)
 _MAX_SECONDS = 9.0
+_MIN_UTTERANCES, _MAX_UTTERANCES, _UTTERANCES_A_STEP = 64, 6000, 2
 
 
 class Speaker:
@@ -92,3 +96,61 @@ def recorded_examples(speaker: Speaker, folder: str) -> Iterator[SpeechExample]:
             continue
         heard = resample(torch.from_numpy(samples[:, 0].copy()), rate, SAMPLE_RATE)
         yield SpeechExample(heard=heard.numpy(), wanted=None, stretch=1.0, symbols=symbols)
+
+
+def _card(data: str | None, steps: int, seed: int, spoken: int, recorded: int) -> dict[str, object]:
+    return {
+        "architecture": "GLM-4-Voice speech tokenizer, flow-matching mel decoder and HiFT vocoder, small instances",
+        "trained_by": "omniforge.jobs.tokenizer_speech_training.train_speech_tokenizer",
+        "steps": {"codes": steps, "flow": steps, "vocoder": steps},
+        "seed": seed,
+        "speech": {
+            "synthetic_utterances": spoken,
+            "synthesiser": "hibari-tts (Apache-2.0), its own voice and pitch-shifted ones",
+            "recorded_utterances": recorded,
+            "recordings": None if data is None else Path(data).name,
+        },
+        "codes": "2,048, 12.5 a second; learnt from phonemes and from the mel spectrogram in one voice",
+        "voice": "whatever voice was encoded, decoding speaks in the synthesiser's own voice",
+        "license": "Apache-2.0",
+    }
+
+
+def train_speech_tokenizer(*, data: str | None, output: str, steps: int, seed: int, resume: bool) -> None:
+    """Train the embedded speech tokenizer and write it as a folder that `SpeechTokenizer.load` reads.
+
+    Three stages of `steps` steps each: the encoder with its codes, the flow decoder on those codes, the vocoder. Each
+    keeps a checkpoint in `output/checkpoints`, moved into place whole; a resumed run speaks the same sentences, sees the
+    same batches and ends as an uninterrupted one.
+
+    Args:
+        data: Folder with texts (txt, tsv, json) and recordings (LibriSpeech, Common Voice) to mix in, or None for
+            generated sentences alone.
+        output: Folder to write.
+        steps: Steps of each stage.
+        seed: Seed of sentences, voices, weights and batches.
+        resume: Continue from the checkpoints of `output`; otherwise start anew.
+
+    Raises:
+        ValueError: `data` does not exist, or `steps` is not positive.
+    """
+    if steps < 1:
+        raise ValueError(f"steps is {steps}: give at least 1.")
+    texts = [] if data is None else read_texts(data)
+    speaker = Speaker()
+    count = min(_MAX_UTTERANCES, max(_MIN_UTTERANCES, _UTTERANCES_A_STEP * steps))
+    mels, output_mels = TOKENIZER["num_mel_bins"], DECODER["flow"]["output_size"]
+    spoken = collect(synthetic_examples(speaker, texts, count, seed), mels=mels, output_mels=output_mels, scale=MEL_SCALE)
+    examples = [] if data is None else recorded_examples(speaker, data)
+    recorded = collect(examples, mels=mels, output_mels=output_mels, scale=MEL_SCALE)
+    _LOG.info("%d sentences spoken, %d recordings read", len(spoken), len(recorded))
+    encoder, flow, hift = train_parts(
+        spoken,
+        recorded,
+        symbols=speaker.symbol_count,
+        steps=steps,
+        checkpoints=Path(output) / "checkpoints",
+        seed=seed,
+        resume=resume,
+    )
+    export(Path(output), encoder, flow, hift, _card(data, steps, seed, len(spoken), len(recorded)))

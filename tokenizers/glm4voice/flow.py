@@ -88,7 +88,8 @@ class FlowDecoder(nn.Module):
         if rate == 0:
             return guided
         free = estimator(x, torch.zeros_like(mu), torch.zeros_like(speaker), torch.zeros_like(condition), time)
-        return (1.0 + rate) * guided - rate * free
+        velocity: Tensor = (1.0 + rate) * guided - rate * free
+        return velocity
 
     def forward(
         self, codes: Tensor, noise: Tensor, *, steps: int, embedding: Tensor | None = None, prompt: Prompt | None = None

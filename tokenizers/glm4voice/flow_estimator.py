@@ -1,6 +1,7 @@
 """The U-Net that estimates the velocity of the mel flow (Matcha-TTS ConditionalDecoder; SPEC.md section 8)."""
 
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,13 +62,13 @@ class VelocityEstimator(nn.Module):
         embedded = self.time_mlp(time)
         x = torch.cat([x, mu, speaker[:, :, None].expand(-1, -1, x.shape[-1]), condition], dim=1)
         skips = []
-        for resnet, transformers, down in self.down_blocks:
+        for resnet, transformers, down in map(_parts, self.down_blocks):
             x = _refine(resnet(x, embedded), transformers)
             skips.append(x)
             x = down(x)
-        for resnet, transformers in self.mid_blocks:
+        for resnet, transformers in map(_parts, self.mid_blocks):
             x = _refine(resnet(x, embedded), transformers)
-        for resnet, transformers, up in self.up_blocks:
+        for resnet, transformers, up in map(_parts, self.up_blocks):
             skip = skips.pop()
             x = _refine(resnet(torch.cat([x[..., : skip.shape[-1]], skip], dim=1), embedded), transformers)
             x = up(x)
@@ -77,6 +78,11 @@ class VelocityEstimator(nn.Module):
 
 def _plain(channels: int) -> nn.Conv1d:
     return nn.Conv1d(channels, channels, 3, padding=1)
+
+
+def _parts(level: nn.Module) -> list[Any]:
+    assert isinstance(level, nn.ModuleList)
+    return list(level)
 
 
 def _refine(x: Tensor, transformers: nn.ModuleList) -> Tensor:

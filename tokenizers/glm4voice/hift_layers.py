@@ -7,7 +7,8 @@ from torch.nn import functional
 
 def _normalised(weight_v: Tensor, weight_g: Tensor) -> Tensor:
     """Weight normalisation g * v / |v|, the norm over all dimensions but the first, also for transposed convolutions."""
-    return weight_v * (weight_g / weight_v.norm(dim=(1, 2), keepdim=True))
+    weight: Tensor = weight_v * (weight_g / weight_v.norm(dim=(1, 2), keepdim=True))
+    return weight
 
 
 class WeightNormConv1d(nn.Module):

@@ -52,7 +52,9 @@ def estimate_f0(wave: Tensor, rate: int, hop: int) -> Tensor:
     windows = padded.unfold(0, _PITCH_WINDOW, hop)[:frames] * window
 
     def autocorrelation(x: Tensor) -> Tensor:
-        return torch.fft.irfft(torch.fft.rfft(x, 2 * _PITCH_WINDOW).abs().square())[..., :_PITCH_WINDOW]
+        power = torch.fft.rfft(x, 2 * _PITCH_WINDOW).abs().square()
+        lags: Tensor = torch.fft.irfft(power)[..., :_PITCH_WINDOW]
+        return lags
 
     correlation = autocorrelation(windows)
     shape = autocorrelation(window)

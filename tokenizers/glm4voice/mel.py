@@ -2,9 +2,9 @@
 
 import functools
 
-import librosa
 import numpy as np
 import torch
+from librosa.filters import mel as librosa_mel
 from torch import Tensor
 from torch.nn import functional
 
@@ -27,7 +27,7 @@ def resample(wave: Tensor, source_rate: int, target_rate: int) -> Tensor:
 @functools.cache
 def mel_filters(rate: int, n_fft: int, mels: int, highest: float) -> Tensor:
     """Return the Slaney mel filters with Slaney normalisation from 0 to `highest` hertz, [mels, n_fft // 2 + 1]."""
-    filters = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=mels, fmin=0.0, fmax=highest)
+    filters = librosa_mel(sr=rate, n_fft=n_fft, n_mels=mels, fmin=0.0, fmax=highest)
     return torch.from_numpy(filters.astype(np.float32))
 
 
@@ -71,4 +71,5 @@ def output_mel(waves: Tensor, mels: int, *, hop: float = OUTPUT_HOP, frames: int
     windows = padded[:, starts[:, None] + torch.arange(_OUTPUT_N_FFT, device=waves.device)] * window
     amplitude = torch.fft.rfft(windows).abs().transpose(1, 2)
     filters = mel_filters(OUTPUT_RATE, _OUTPUT_N_FFT, mels, 8000.0).to(waves.device)
-    return (filters @ amplitude).clamp(min=1e-5).log()
+    mel: Tensor = (filters @ amplitude).clamp(min=1e-5).log()
+    return mel

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +41,7 @@ def save_atomically(path: Path, content: Mapping[str, object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     torch.save(dict(content), partial)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def train_stage(
@@ -79,7 +78,7 @@ def train_stage(
             group["lr"] = schedule.rate(step)
         named = losses(torch.Generator().manual_seed(seed * 1_000_003 + step))
         optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(named.values())).sum().backward()
+        torch.autograd.backward(torch.stack(list(named.values())).sum())
         nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT)
         optimizer.step()
         for name, value in named.items():

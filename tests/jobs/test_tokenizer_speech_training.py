@@ -1,0 +1,71 @@
+"""The training speech: same seed, same speech; voices are aligned; a whole tiny training loads again."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from omniforge.jobs.tokenizer_speech_sentences import read_texts, sentences
+from omniforge.jobs.tokenizer_speech_training import (
+    Speaker,
+    recorded_examples,
+    synthetic_examples,
+    train_speech_tokenizer,
+)
+from omniforge.tokenizers.glm4voice.mel import output_mel
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def speaker():
+    return Speaker()
+
+
+def test_sentences_are_the_same_for_the_same_seed_and_mix_in_the_texts():
+    texts = ["a given text"]
+    first, again = (list(itertools.islice(sentences(texts, 3), 50)) for _ in range(2))
+    assert first == again
+    assert texts[0] in first
+    assert len(set(first)) > 20
+
+
+def test_texts_are_read_from_captions_tables_and_lines_and_damage_is_passed_over(tmp_path):
+    (tmp_path / "captions.json").write_text('{"annotations": [{"id": 1, "caption": "A dog runs."}]}')
+    (tmp_path / "broken.json").write_text('{"caption": "never')
+    (tmp_path / "prompts.tsv").write_text("Prompt\tCategory\na red cube\tx\n")
+    (tmp_path / "lines.txt").write_text("Two words. Too many $ signs\nsingle\n")
+    assert read_texts(str(tmp_path)) == ["A dog runs.", "Two words.", "a red cube"]
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="no such folder"):
+        read_texts(str(tmp_path / "absent"))
+
+
+def test_another_voice_says_the_same_at_the_same_moments(speaker):
+    example = speaker.example("How many red circles are there?", 0.8, 1.0, 0)
+    assert len(example.wanted) / 22050 == pytest.approx(0.8 * len(example.heard) / 16000, rel=1e-3)
+    aligned = output_mel(torch.from_numpy(example.wanted)[None], 80, hop=256 * example.stretch, frames=80)
+    heard = torch.from_numpy(example.heard)[None]
+    loudness = heard.unfold(1, 512, 186)[0].square().mean(1)[:80].log()
+    correlation = np.corrcoef(aligned[0].mean(0)[: len(loudness)], loudness)[0, 1]
+    assert correlation > 0.8
+
+
+def test_the_same_seed_speaks_the_same(speaker):
+    first, again = (list(synthetic_examples(speaker, [], 3, 5)) for _ in range(2))
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one.heard, other.heard)
+        assert one.symbols == other.symbols
+
+
+def test_recordings_without_their_file_are_passed_over(speaker, tmp_path):
+    (tmp_path / "1-2.trans.txt").write_text("1-2-0001 HELLO THERE\n")
+    assert list(recorded_examples(speaker, str(tmp_path))) == []
+
+
+def test_no_steps_are_an_error(tmp_path):
+    with pytest.raises(ValueError, match="steps"):
+        train_speech_tokenizer(data=None, output=str(tmp_path), steps=0, seed=0, resume=False)

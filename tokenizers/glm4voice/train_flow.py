@@ -1,0 +1,86 @@
+"""Train the flow decoder on frozen codes: conditional flow matching, with a regression that makes mu a mel early."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from omniforge.tokenizers.glm4voice.encoder import SpeechEncoder
+from omniforge.tokenizers.glm4voice.examples import SpeechFeatures
+from omniforge.tokenizers.glm4voice.flow import FlowDecoder
+from omniforge.tokenizers.glm4voice.train import Schedule, train_stage
+
+_BATCH_FRAMES = 2400
+_UNCONDITIONAL_SHARE = 0.2
+_REGRESSION_WEIGHT = 0.5
+_SIGMA_MIN = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodedSpeech:
+    """Codes, int64 [codes], with the normalised mel that they should become, float16 [mels, frames]."""
+
+    codes: Tensor
+    mel: Tensor
+
+
+@torch.inference_mode()
+def code_features(encoder: SpeechEncoder, features: Sequence[SpeechFeatures]) -> list[CodedSpeech]:
+    """Encode the examples whose wanted mel is known."""
+    coded = []
+    for item in features:
+        if item.mel is not None:
+            log_mel = item.log_mel.float()[None]
+            valid = torch.ones(1, log_mel.shape[-1], dtype=torch.bool)
+            coded.append(CodedSpeech(codes=encoder.quantise(encoder.hidden(log_mel, valid))[0], mel=item.mel))
+    return coded
+
+
+def train_flow(
+    model: FlowDecoder,
+    speech: Sequence[CodedSpeech],
+    schedule: Schedule,
+    checkpoint: Path,
+    *,
+    seed: int,
+    resume: bool,
+) -> None:
+    """Train the mel decoder in place on whole utterances; those of a batch have the same number of codes."""
+    by_length: dict[int, list[CodedSpeech]] = defaultdict(list)
+    for item in speech:
+        by_length[len(item.codes)].append(item)
+    groups = [by_length[length] for length in sorted(by_length)]
+    seconds = torch.tensor([len(group) * len(group[0].codes) for group in groups], dtype=torch.float32)
+
+    def losses(generator: torch.Generator) -> Mapping[str, Tensor]:
+        group = groups[int(torch.multinomial(seconds, 1, generator=generator))]
+        size = max(1, _BATCH_FRAMES // group[0].mel.shape[1])
+        items = [group[index] for index in torch.randint(len(group), (size,), generator=generator).tolist()]
+        codes = torch.stack([item.codes for item in items])
+        mel = torch.stack([item.mel for item in items]).float()
+        with torch.autocast("cpu", torch.bfloat16):
+            mu = model.condition(codes)
+            return {
+                "flow": _flow_loss(model, mu, mel, generator),
+                "mu": _REGRESSION_WEIGHT * functional.l1_loss(mu.float(), mel),
+            }
+
+    train_stage(model, losses, schedule, checkpoint, seed=seed, resume=resume)
+
+
+def _flow_loss(model: FlowDecoder, mu: Tensor, mel: Tensor, generator: torch.Generator) -> Tensor:
+    """Regress the straight path's velocity at a random time, dropping all conditions for a fifth of the utterances."""
+    batch = mel.shape[0]
+    time = 1 - torch.cos(torch.rand(batch, generator=generator) * torch.pi / 2)
+    noise = torch.randn(mel.shape, generator=generator)
+    weight = time[:, None, None]
+    point = (1 - (1 - _SIGMA_MIN) * weight) * noise + weight * mel
+    kept = (torch.rand(batch, generator=generator) > _UNCONDITIONAL_SHARE).float()
+    speaker = model.project_speaker(torch.zeros(batch, model.config.spk_embed_dim)) * kept[:, None]
+    condition = torch.zeros_like(mel)
+    velocity = model.decoder.estimator(point, mu * kept[:, None, None], speaker, condition, time)
+    return functional.mse_loss(velocity.float(), mel - (1 - _SIGMA_MIN) * noise)
