@@ -1,0 +1,129 @@
+"""What one optimizer step sees: packed sequences corrupted, and laid into this process's micro-batches."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from omniforge.trainer.batch import PackedBatch, SpeechInput, TrainingSample, assemble
+from omniforge.trainer.corruption import IGNORE, Objective, TokenIds, append_tail, corrupt, stratified_times
+from omniforge.trainer.loader import Draw, Loader, PackedRow, Position
+from omniforge.trainer.shuffle import seed_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchConfig:
+    """What a step is made of.
+
+    Attributes:
+        rows: Packed sequences of a step, over all processes.
+        micro_rows: Packed sequences of one forward pass of one process; the rest is accumulation.
+        objective: `mdm` or `reference`, see `corruption`.
+        tail_ratio: Factor on the masking probability of tail pads.
+    """
+
+    rows: int = 8
+    micro_rows: int = 8
+    objective: Objective = "mdm"
+    tail_ratio: float = 0.6
+
+    def __post_init__(self) -> None:
+        if self.rows < 1 or self.micro_rows < 1:
+            raise ValueError(f"batch: rows {self.rows} and micro_rows {self.micro_rows} are at least 1")
+
+    def rows_of_process(self, world: int) -> int:
+        """Return the rows of one of `world` processes in a step, a multiple of `micro_rows`.
+
+        Raises:
+            ValueError: They do not come out even.
+        """
+        if self.rows % (world * self.micro_rows):
+            raise ValueError(
+                f"batch: {self.rows} rows a step are no multiple of {world} processes x {self.micro_rows} micro_rows; "
+                "change batch.rows or batch.micro_rows"
+            )
+        return self.rows // world
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepBatch:
+    """One process's part of a step.
+
+    Attributes:
+        micro: Its micro-batches.
+        keys: Keys of all the samples of the step, those of other processes included.
+        tokens: Tokens of the step, tails included, row padding not.
+        capacity: Places of the step, filled or not.
+        position: Where the data goes on after this step.
+    """
+
+    micro: tuple[PackedBatch, ...]
+    keys: tuple[str, ...]
+    tokens: int
+    capacity: int
+    position: Position
+
+
+def step_batches(loader: Loader, config: BatchConfig, position: Position, rank: int = 0, world: int = 1) -> Iterator[StepBatch]:
+    """Yield steps without end from `position` on.
+
+    Row n of a step belongs to process n mod world. Noise depends on the seed, on the place of the step in the data and on the
+    sample, so it is the same for any number of processes, any `micro_rows`, and after a restart.
+    """
+    config.rows_of_process(world)
+    rows = loader.rows(position)
+    while True:
+        taken = [next(rows) for _ in range(config.rows)]
+        packed = [draws for draws, _ in taken]
+        noise = noise_levels(packed, seed_of(loader.seed, "times", position.epoch, position.sequence))
+        mine = list(range(rank, config.rows, world))
+        position = taken[-1][1]
+        yield StepBatch(
+            micro=tuple(
+                pack_rows(
+                    [packed[n] for n in mine[start : start + config.micro_rows]],
+                    [noise[n] for n in mine[start : start + config.micro_rows]],
+                    loader,
+                    config,
+                )
+                for start in range(0, len(mine), config.micro_rows)
+            ),
+            keys=tuple(draw.sample.key for draws in packed for draw in draws),
+            tokens=sum(draw.length for draws in packed for draw in draws),
+            capacity=config.rows * loader.config.sequence_length,
+            position=position,
+        )
+
+
+def noise_levels(rows: Sequence[PackedRow], seed: int) -> list[list[float]]:
+    """Draw a noise level for each sample, stratified over the whole step."""
+    count = sum(map(len, rows))
+    levels = iter(stratified_times(count, torch.Generator().manual_seed(seed)).tolist())
+    return [[next(levels) for _ in row] for row in rows]
+
+
+def pack_rows(rows: Sequence[PackedRow], levels: Sequence[Sequence[float]], loader: Loader, config: BatchConfig) -> PackedBatch:
+    """Corrupt the samples of some rows at their noise levels and lay them side by side."""
+    samples = [
+        [training_sample(draw, level, loader, config) for draw, level in zip(draws, row_levels, strict=True)]
+        for draws, row_levels in zip(rows, levels, strict=True)
+    ]
+    return assemble(samples, loader.config.sequence_length, loader.vocabulary.pad)
+
+
+def training_sample(draw: Draw, level: float, loader: Loader, config: BatchConfig) -> TrainingSample:
+    """Append a draw's tail and replace supervised tokens by the mask, reproducibly for the draw's name."""
+    sample, tokens = draw.sample, TokenIds(mask=loader.vocabulary.mask, pad=loader.vocabulary.pad)
+    ids = torch.from_numpy(sample.ids.astype("int64"))
+    labels = torch.full_like(ids, IGNORE)
+    for start, stop in sample.loss_spans:
+        labels[start:stop] = ids[start:stop]
+    if draw.tail:
+        ids, labels = append_tail(ids, labels, tokens.pad, draw.tail)
+    generator = torch.Generator().manual_seed(seed_of(loader.seed, "mask", draw.name))
+    speech = tuple(
+        SpeechInput(features=torch.from_numpy(frames).float(), start=start)
+        for (start, _), frames in zip(sample.continuous, sample.features, strict=True)
+    )
+    corrupted = corrupt(config.objective, ids, labels, level, tokens, generator, config.tail_ratio)
+    return TrainingSample(corrupted=corrupted, task=sample.stream, speech=speech)

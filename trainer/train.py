@@ -1,0 +1,101 @@
+"""A whole run: stage after stage, each from the last one's checkpoint."""
+
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from omniforge.pipeline.reference import open_dataset
+from omniforge.tokenizers.vocabulary import Vocabulary
+from omniforge.trainer.checkpoint import checkpoints, clear_remains
+from omniforge.trainer.config import TrainConfig
+from omniforge.trainer.loader import vocabulary_of
+from omniforge.trainer.loop import train_stage
+from omniforge.trainer.model.checkpoint_keys import load_pretrained
+from omniforge.trainer.model.config import named_config
+from omniforge.trainer.model.growth import grow_vocabulary
+from omniforge.trainer.model.transformer import Dream, initialise
+from omniforge.trainer.parallel import by_first, joined
+
+
+def train(config: TrainConfig) -> Path:
+    """Go through the stages of a run and return the last checkpoint.
+
+    Run again after whatever stopped it, it goes on from the last whole checkpoint and ends with the same numbers. Several
+    processes (`torchrun`, Ray Train) call it alike.
+
+    Raises:
+        ValueError: Something in the configuration, the data or a checkpoint is wrong; the message says what.
+    """
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    dataset = open_dataset(config.data)
+    vocabulary = vocabulary_of(dataset)
+    with joined() as processes:
+        config.batch.rows_of_process(processes.world)
+        for number in config.stages:
+            folder = stage_folder(config, number)
+            there = by_first(partial(_ready, folder), processes)
+            model = load_pretrained(there[-1], dtype=torch.float32) if there else first_weights(config, number, vocabulary)
+            last = train_stage(config, config.stage(number), dataset, model, folder, processes)
+            if processes.first:
+                print(f"stage {number}: {last}", file=sys.stderr, flush=True)
+    return last
+
+
+def stage_folder(config: TrainConfig, number: int) -> Path:
+    """Return the folder of a stage's checkpoints and metrics."""
+    return Path(config.output) / f"stage-{number}"
+
+
+def _ready(folder: Path) -> list[Path]:
+    """Make a stage's folder, clear what a killed run left, and return the whole checkpoints in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    clear_remains(folder)
+    return checkpoints(folder)
+
+
+def first_weights(config: TrainConfig, number: int, vocabulary: Vocabulary) -> Dream:
+    """Return the model that a stage begins with.
+
+    That is the last checkpoint of the stage before, else the model the configuration names, else a fresh one.
+
+    Raises:
+        ValueError: A later stage has nothing to begin with, or a model does not fit the vocabulary.
+    """
+    before = checkpoints(stage_folder(config, number - 1))
+    if before:
+        return fitting(load_pretrained(before[-1], dtype=torch.float32), str(before[-1]), config, vocabulary)
+    if config.start is not None:
+        return fitting(load_pretrained(config.start, dtype=torch.float32), config.start, config, vocabulary)
+    if number > 1:
+        raise ValueError(
+            f"stage {number} begins with the last checkpoint of stage {number - 1}, and there is none in {config.output}; "
+            f"run stage {number - 1} first, or name a model as start=FOLDER"
+        )
+    named = named_config(
+        config.model.size, vocab_size=vocabulary.size, mask_token_id=vocabulary.mask, pad_token_id=vocabulary.pad
+    )
+    model = Dream(replace(named, **config.model.changes()))
+    initialise(model, config.seed)
+    return model
+
+
+def fitting(model: Dream, source: str, config: TrainConfig, vocabulary: Vocabulary) -> Dream:
+    """Hold a model against the vocabulary of the data, and give it new rows if the configuration says so."""
+    if model.config.vocab_size != vocabulary.size:
+        if config.start_rows is None:
+            raise ValueError(
+                f"model {source} has {model.config.vocab_size} ids, the data {vocabulary.size}; if the data's vocabulary "
+                "extends the model's, give the number of ids it was trained with as start_rows"
+            )
+        grow_vocabulary(model, vocabulary.size, config.start_rows, config.seed)
+    for name, own, wanted in (
+        ("mask", model.config.mask_token_id, vocabulary.mask),
+        ("pad", model.config.pad_token_id, vocabulary.pad),
+    ):
+        if own != wanted:
+            raise ValueError(f"model {source} has {name} id {own}, the data's vocabulary {wanted}; they do not belong together")
+    return model
