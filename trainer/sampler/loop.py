@@ -1,13 +1,14 @@
 """Iterative unmasking of a batch of responses; each comes out as if it had been sampled alone."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from omniforge.trainer.model.audio import AudioClips
 from omniforge.trainer.model.transformer import Dream
+from omniforge.trainer.sampler.allowed import Allowed
 from omniforge.trainer.sampler.config import SamplingConfig
 from omniforge.trainer.sampler.denoiser import predict
 from omniforge.trainer.sampler.guidance import guided_predict
@@ -25,6 +26,8 @@ class SamplingRequest:
         audio: Speech clips of the prompt, all of row 0; None if there are none.
         unconditional: (unconditional,) int64 prompt to compare with; needed by guidance.
         seed: Of this request's draws.
+        steps: Of this request, in place of the config's.
+        allowed: Which ids may be chosen where; None is every id everywhere.
     """
 
     prompt: Tensor
@@ -32,6 +35,8 @@ class SamplingRequest:
     audio: AudioClips | None = None
     unconditional: Tensor | None = None
     seed: int = 0
+    steps: int | None = None
+    allowed: Allowed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +70,7 @@ class _Row:
     ids: Tensor
     blocks: list[Block]
     generator: torch.Generator
+    allowed: Allowed | None
     block_step: int = 0
     steps: int = 0
 
@@ -121,13 +127,15 @@ def _start(model: Dream, number: int, request: SamplingRequest, config: Sampling
     if config.guidance > 0 and request.unconditional is None:
         raise ValueError(f"sampling: guidance {config.guidance} needs an unconditional prompt; request {number} has none")
     unconditional = None if request.unconditional is None else model.model.embed(request.unconditional[None])[0]
+    paced = config if request.steps is None else replace(config, steps=request.steps)
     return _Row(
         number=number,
         prompt=model.model.embed(request.prompt[None], request.audio)[0],
         unconditional=unconditional,
         ids=request.response.clone(),
-        blocks=plan_blocks(request.response == model.config.mask_token_id, config),
+        blocks=plan_blocks(request.response == model.config.mask_token_id, paced),
         generator=torch.Generator(device=request.response.device).manual_seed(request.seed),
+        allowed=request.allowed,
     )
 
 
@@ -170,6 +178,8 @@ def _fill(
     if not config.reference:
         logits = logits.clone()
         logits[:, model.config.mask_token_id] = -torch.inf
+    if row.allowed is not None:
+        logits = row.allowed.restrict(logits, masked)
     if config.order == "origin":
         probability = fill_probability(row.block_step, block.steps, config.eps)
         opened = torch.rand(len(masked), generator=row.generator, device=logits.device) < probability
