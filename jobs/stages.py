@@ -119,7 +119,7 @@ def _plan_synth(config: BuildConfig, store: Store) -> PlannedStage:
     from omniforge.synth.speak import Speaker
 
     media = _published(config, store, "pull")
-    models = Speaker.fingerprints(config.synth.speech)
+    models = {"speaker": Speaker(config.synth.speech).fingerprint}
     return PlannedStage(
         stage="synth",
         units=tuple(plan_synthesis(media, config.synth, repr(models))),

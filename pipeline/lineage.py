@@ -47,7 +47,7 @@ def _steps(connection: duckdb.DuckDBPyConnection, key: str) -> Iterator[Step]:
 
 def _record(connection: duckdb.DuckDBPyConnection, key: str) -> Iterator[Step]:
     for record in rows(connection, "select * from records where key = ?", [key]):
-        shown = ("kind", "text", "question", "answer", "voice", "answer_voice", "engine", "wer", "heard", "license", "split")
+        shown = ("kind", "text", "question", "answer", "voice", "answer_voice", "engine", "wer", "asr_text", "license", "split")
         facts = {name: record[name] for name in ("dataset", "shard", *shown) if record[name] not in (None, "")}
         if record["messages"]:
             facts["messages"] = " / ".join(f"{m['role']}: {m['content'][:80]!r}" for m in json.loads(record["messages"]))

@@ -158,10 +158,10 @@ def hear(outcome: Outcome, related: tuple[str, ...], recogniser: Recogniser, con
     if outcome.kind in ("asr", "tts") and outcome.text and _decidable(outcome.text, config):
         heard = _transcribed(outcome, "speech", recogniser)
         problem = transcript_problem(heard, outcome.text, config)
-        return _judged(outcome, problem, {"heard": heard, "wer": round(word_error_rate(heard, outcome.text), 4)})
+        return _judged(outcome, problem, {"asr_text": heard, "wer": round(word_error_rate(heard, outcome.text), 4)})
     if outcome.kind == "s2i":
         heard = _transcribed(outcome, "speech", recogniser)
-        return _judged(outcome, pair_problem(heard, related), {"heard": heard})
+        return _judged(outcome, pair_problem(heard, related), {"asr_text": heard})
     return outcome
 
 

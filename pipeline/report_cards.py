@@ -78,7 +78,7 @@ def groups(
 def _record_card(record: dict[str, Any], stores: dict[str, Dataset]) -> Card:
     shown = ("corpus", "voice", "answer_voice", "wer", "answer_wer", "license")
     card = Card(record["key"], " · ".join(f"{name} {record[name]}" for name in shown if record[name] not in (None, "")))
-    for name in ("text", "question", "answer", "heard"):
+    for name in ("text", "question", "answer", "asr_text"):
         if record[name]:
             card.turns.append(Turn(name, record[name][:400]))
     for message in json.loads(record["messages"] or "[]"):

@@ -2,9 +2,9 @@
 
 import hashlib
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from omniforge.pipeline.engine import Operator, Row, Step
 from omniforge.pipeline.media import Outcome, commit_records, read_media, record_from_row
@@ -12,9 +12,18 @@ from omniforge.pipeline.plan import Unit, make_unit
 from omniforge.pipeline.reference import Dataset
 from omniforge.pipeline.storage import Store
 from omniforge.pipeline.units import media_units, unit_rows
-from omniforge.schemas.record import Kind, Record, Refusal
-from omniforge.synth.speak import Speaker, Spoken, SynthConfig, Utterance
-from omniforge.synth.tasks import TASKS, assemble, plan_utterances
+from omniforge.schemas.record import Kind, MediaFile, Record, Refusal
+from omniforge.synth import s2i, spoken_sentence, svqa
+from omniforge.synth.config import SynthConfig
+from omniforge.synth.speak import Speaker
+from omniforge.synth.utterance import Spoken, Utterance
+
+PLANS: dict[str, Callable[[Record, SynthConfig], tuple[Utterance, ...] | Refusal]] = {
+    "svqa": svqa.plan_utterances,
+    "s2i": s2i.plan_utterances,
+    "spoken": spoken_sentence.plan_utterances,
+}
+"""What can be made of records by speaking them: each decides what is said, or why nothing is."""
 
 SYNTHESIS_VERSION = "1"
 """Raise it when the same record, voices and engines would give other records."""
@@ -24,13 +33,11 @@ SYNTHESIS_VERSION = "1"
 class SpokenTask:
     """One thing to make: which kinds of records it is made from, and the share of them, drawn by their keys."""
 
-    task: str
+    task: Literal["svqa", "s2i", "spoken"]
     kinds: tuple[Kind, ...]
     share: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.task not in TASKS:
-            raise ValueError(f"synth task {self.task!r} is none of {', '.join(TASKS)}")
         if not 0 <= self.share <= 1:
             raise ValueError(f"synth task {self.task}: share is {self.share}; it is a part of 1")
 
@@ -91,7 +98,7 @@ class Assignment:
     """One record to be made: the index row it comes from, the task, and what has to be said for it."""
 
     row: dict[str, Any]
-    task: str
+    task: Literal["svqa", "s2i", "spoken"]
     utterances: tuple[Utterance, ...]
 
 
@@ -106,7 +113,7 @@ def synthesis_operators(source: Store, target: Store, config: SynthesisConfig) -
         return prepare
 
     def build_speak() -> Step:
-        speaker = Speaker.load(config.speech)
+        speaker = Speaker(config.speech)
 
         def step(row: Row) -> Row:
             said = say(pickle.loads(row["payload"]), speaker)
@@ -136,13 +143,15 @@ def assign(rows: Sequence[dict[str, Any]], config: SynthesisConfig) -> list[Assi
         for task in config.tasks:
             if not task.draws(row):
                 continue
-            record = record_from_row(row)
-            planned = plan_utterances(record, task.task, config.speech)
-            if isinstance(planned, Refusal):
-                assignments.append(replace(planned, task=task.task))
-            else:
-                assignments.append(Assignment(row, task.task, planned))
+            planned = PLANS[task.task](_with_roles(row), config.speech)
+            assignments.append(planned if isinstance(planned, Refusal) else Assignment(row, task.task, planned))
     return assignments
+
+
+def _with_roles(row: dict[str, Any]) -> Record:
+    """A record whose media are named but not read: planning asks only which there are."""
+    members = [member for member in row["members"] if member["role"] != "json"]
+    return replace(record_from_row(row), media=tuple(MediaFile(role=m["role"], format=m["format"], data=b"") for m in members))
 
 
 Said = tuple[Assignment, tuple[Spoken, ...]]
@@ -160,7 +169,7 @@ def say(assignments: Sequence[Assignment | Refusal], speaker: Speaker) -> list[S
         spoken = [next(results) for _ in item.utterances]
         refusal = next((result for result in spoken if isinstance(result, Refusal)), None)
         if refusal is not None:
-            said.append(replace(refusal, key=item.row["key"], source_uri=item.row["source_uri"], task=item.task))
+            said.append(refusal)
         else:
             said.append((item, tuple(result for result in spoken if isinstance(result, Spoken))))
     return said
@@ -171,7 +180,12 @@ def finish(source: Store, item: Said | Refusal) -> Outcome:
     if isinstance(item, Refusal):
         return item
     assignment, spoken = item
-    record: Record = record_from_row(assignment.row)
-    pictures = [member["role"] for member in assignment.row["members"] if member["width"] is not None]
-    record = replace(record, media=read_media(source, assignment.row, pictures[:1]))
-    return assemble(record, assignment.task, spoken)
+    parent = record_from_row(assignment.row)
+    said = {utterance.role: utterance for utterance in spoken}
+    if assignment.task == "spoken":
+        return spoken_sentence.assemble(parent, said)
+    picture = next(member["role"] for member in assignment.row["members"] if member["width"] is not None)
+    image = read_media(source, assignment.row, [picture])[0]
+    if assignment.task == "svqa":
+        return svqa.assemble(parent, said, image)
+    return s2i.assemble(parent, said, image)

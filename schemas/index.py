@@ -48,7 +48,7 @@ class RecordIndex(pa.DataFrameModel):
     engine: str = pa.Field(nullable=True)
     wer: float = pa.Field(ge=0, nullable=True)
     answer_wer: float = pa.Field(ge=0, nullable=True)
-    heard: str = pa.Field(nullable=True)
+    asr_text: str = pa.Field(nullable=True)
     peak_db: float = pa.Field(nullable=True)
     words_per_second: float = pa.Field(ge=0, nullable=True)
     unit: str
@@ -61,5 +61,5 @@ class RecordIndex(pa.DataFrameModel):
         strict = True
 
 
-MEASURES = ("voice", "answer_voice", "engine", "wer", "answer_wer", "heard", "peak_db", "words_per_second")
+MEASURES = ("voice", "answer_voice", "engine", "wer", "answer_wer", "asr_text", "peak_db", "words_per_second")
 """The columns that `Record.measures` may fill."""

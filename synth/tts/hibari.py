@@ -2,7 +2,7 @@
 
 import textwrap
 
-import hibari  # type: ignore[import-untyped]
+import hibari
 import numpy as np
 import onnxruntime
 
