@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -102,3 +103,21 @@ def test_a_submitted_build_on_s3_gives_the_bytes_of_the_local_one(
     assert all(remote[name] == local[name] for name in local.keys() - published)
     for name in published:
         assert json.loads(remote[name])["content"] == json.loads(local[name])["content"]
+
+
+def test_a_job_whose_working_directory_has_our_folders_still_finds_the_library_tokenizers(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    folder = tmp_path / "checkout"
+    shutil.copytree(REPOSITORY / "tokenizers", folder / "tokenizers", ignore=shutil.ignore_patterns("embedded", "__pycache__"))
+    (folder / "probe.py").write_text(
+        "import ray, tokenizers\n"
+        "@ray.remote\n"
+        "def where():\n"
+        "    import tokenizers\n"
+        "    return tokenizers.__file__\n"
+        "ray.init()\n"
+        "found = [tokenizers.__file__, ray.get(where.remote())]\n"
+        "assert all(path and 'site-packages' in path for path in found), found\n"
+    )
+    cluster.ray("job", "submit", "--address", cluster.address, "--working-dir", str(folder), "--", "python", "probe.py")
