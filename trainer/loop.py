@@ -119,7 +119,7 @@ def _prepare(config: TrainConfig, stage: Stage, dataset: Dataset, model: Dream, 
         model=model,
         optimizer=optimizer,
         state=state,
-        progress=Progress(stage=stage.number, steps=stage.steps, step=state.step),
+        progress=Progress(stage=stage.number, steps=stage.steps, step=state.step, shown_here=processes.first),
         recorder=Recorder(folder, state.step) if processes.first else None,
     )
 

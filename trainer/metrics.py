@@ -59,6 +59,7 @@ class Progress:
     stage: int
     steps: int
     step: int
+    shown_here: bool = True
     tokens: int = 0
     started: float = field(default_factory=time.monotonic)
     begun_at: int = field(init=False)
@@ -73,6 +74,8 @@ class Progress:
         self.tokens += tokens
         now = time.monotonic()
         terminal = sys.stderr.isatty()
+        if not self.shown_here:
+            return
         if now - self.shown >= (TERMINAL_INTERVAL if terminal else LOG_INTERVAL) or self.step == self.steps:
             self.shown = now
             print(self.line(loss), end="\r" if terminal else "\n", file=sys.stderr, flush=True)

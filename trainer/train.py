@@ -31,9 +31,10 @@ def train(config: TrainConfig) -> Path:
     """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    dataset = open_dataset(config.data)
-    vocabulary = vocabulary_of(dataset)
     with joined() as processes:
+        # `@latest` is one version for all processes, whatever is published meanwhile.
+        dataset = open_dataset(by_first(lambda: open_dataset(config.data).reference, processes))
+        vocabulary = vocabulary_of(dataset)
         config.batch.rows_of_process(processes.world)
         for number in config.stages:
             folder = stage_folder(config, number)
