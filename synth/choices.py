@@ -54,12 +54,23 @@ def _options(question: str) -> tuple[str, dict[str, str]] | None:
     for first in range(len(marks)):
         run = marks[first:]
         letters = [(mark[1] or mark[2]).upper() for mark in run]
-        if letters[0] == "A" and len(run) >= 2 and letters == [chr(ord("A") + place) for place in range(len(run))]:
+        if (
+            letters[0] == "A"
+            and _starts_options(question, run[0])
+            and len(run) >= 2
+            and letters == [chr(ord("A") + place) for place in range(len(run))]
+        ):
             ends = [*(mark.start() for mark in run[1:]), len(question)]
             texts = [question[mark.end() : end].strip() for mark, end in zip(run, ends, strict=True)]
             if all(texts):
                 return _HEADER.sub("", question[: run[0].start()]).strip(), dict(zip(letters, texts, strict=True))
     return None
+
+
+def _starts_options(question: str, mark: re.Match[str]) -> bool:
+    """Tell the first option from an initial in a name ("Dr. A. Smith and B. Jones"): it is in brackets or after `?` or `:`."""
+    before = question[: mark.start()].rstrip(" \t")
+    return mark[0].startswith("(") or not before or before[-1] in "\n?:"
 
 
 def _chosen(answer: str, options: Mapping[str, str]) -> str | None:

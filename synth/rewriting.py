@@ -32,7 +32,14 @@ _SPOKEN_SIGNS = (
     (re.compile(r"#(?=[A-Za-z])"), "hashtag "),
     (re.compile(r"(?<!\w)@(?=\w)"), "at "),
     (re.compile(r"\$([A-Za-z0-9])\$"), r"\1"),
+    (re.compile(r"(?<![\w<])(?:<3|[:;]-?[)(DP])(?!\w)"), ""),
 )
+PICTURED_WORD = re.compile(
+    r"(?i)\b(?:a|an|the|or|and|of|is|are|in|on|with|my|this|that|your|his|her|its) "
+    r"(?:[\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]\ufe0f?)+"
+)
+"""An emoji where the sentence needs a word: "Is it ☀ or 🌧?". Elsewhere emoji are decoration and dropped."""
+
 _POWERS = str.maketrans({"²": " squared", "³": " cubed", "®": "", "™": "", "©": ""})
 
 
@@ -41,11 +48,17 @@ def plain_text(text: str) -> str:
     text = text.translate(_POWERS).replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ").replace("\u2028", "\n")
     text = "".join(character for character in text if character == "\n" or unicodedata.category(character)[0] != "C")
     text = unicodedata.normalize("NFKC", html.unescape(text)).replace("⁄", "/")
-    text = _MEDIA_TAG.sub(" ", text)
+    text = re.sub(r"[^\D0-9]", lambda match: str(unicodedata.decimal(match[0])), text)
+    text = without_media_tags("".join(character for character in text if unicodedata.category(character) != "Mn"))
     text = _HTML_TAG.sub(lambda match: "\n" if re.match(r"(?i)</?(?:br|p|div|li|h\d)\b", match[0]) else "", text)
     for pattern, replacement in _MARKDOWN:
         text = pattern.sub(replacement, text)
     return text.strip()
+
+
+def without_media_tags(text: str) -> str:
+    """Drop the tags that say where a picture or a sound stands in a turn."""
+    return _MEDIA_TAG.sub(" ", text)
 
 
 def without_flags(prompt: str) -> str:
@@ -69,26 +82,35 @@ def one_line(text: str) -> str:
 
 def without_pictographs(text: str) -> str:
     """Drop emoji, dingbats, arrows and other symbols that nobody reads aloud, with their joiners and skin tones."""
-    kept = [
-        " " if unicodedata.category(character) in ("So", "Sk") or character in "←→↑↓⇒\ufe0f" else character
-        for character in text
-    ]
+    kept = [" " if _is_pictograph(character) or character in "←→↑↓⇒\ufe0f" else character for character in text]
     return re.sub(r"[ ]+", " ", "".join(kept)).strip()
 
 
+def _is_pictograph(character: str) -> bool:
+    return unicodedata.category(character) in ("So", "Sk") and character not in "°^`"
+
+
 def latin_letters(text: str) -> tuple[str, str]:
-    """Name single Greek letters, keep Latin ones (without marks that English readers do not know), and collect all others."""
+    """Name single Greek letters, keep Latin ones, and collect all others.
+
+    Letters of the phonetic alphabet (U+0250 to U+02AF) count as others: engines skip them.
+    """
     others: list[str] = []
     written: list[str] = []
-    for character in text:
+    for place, character in enumerate(text):
         if character.isascii() or not character.isalpha():
             written.append(character)
             continue
         name = unicodedata.name(character, "")
-        if name.startswith("LATIN"):
+        if name.startswith("LATIN") and not 0x250 <= ord(character) < 0x2B0:
             written.append(character)
-        elif name.startswith("GREEK") and " LETTER " in name:
-            written.append(f" {name.split(' LETTER ')[1].split(' WITH ')[0].lower()} ")
+        elif name.startswith("GREEK") and " LETTER " in name and _alone(text, place):
+            written.append(f" {name.split(' LETTER ')[1].split(' WITH ')[0].lower().replace('lamda', 'lambda')} ")
         else:
             others.append(character)
     return "".join(written), "".join(others)
+
+
+def _alone(text: str, place: int) -> bool:
+    """No letter stands beside this one."""
+    return not any(neighbour.isalpha() for neighbour in text[max(place - 1, 0) : place] + text[place + 1 : place + 2])

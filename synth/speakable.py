@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from omniforge.synth.rewriting import (
+    PICTURED_WORD,
     latin_letters,
     one_line,
     plain_text,
     spoken_signs,
     without_flags,
+    without_media_tags,
     without_pictographs,
 )
 from omniforge.synth.subjects import mathematics, programming
@@ -18,20 +20,24 @@ from omniforge.synth.unspeakable import Unspeakable
 Role = Literal["question", "answer", "prompt", "sentence"]
 
 _EMPTY = {"question": "empty_question", "answer": "missing_answer", "prompt": "empty_prompt", "sentence": "empty_transcript"}
-_CONTROL_TOKEN = re.compile(r"<\|[^|<>\s]{1,40}\|>")
+_CONTROL_TOKEN = re.compile(r"<\|[^|<>\s]{1,40}\|>|\[/?INST\]|</?s>|<</?SYS>>")
 _ADDRESS = re.compile(
     r"(?i)\b(?:https?|ftp|file|s3)://\S+|\bwww\.\S+|[\w.+-]+@[\w-]+\.\w{2,}|\b[\w-]+\.(?:com|org|net|edu|gov|io)/\S*"
     r"|(?:^|\s)(?:/[\w.-]+){2,}|\b[A-Z]:\\\S*"
 )
 _TABLE = re.compile(r"(?m)^[^|\n]*\|[^|\n]*\|[^\n]*$|^[ \t|]*:?-{3,}:?[ \t]*\||\S[^\n]*\t[^\n]*\t\S")
 _BOX = re.compile(r"(?i)</?(?:box|bbox|quad|point|ref|poly)>|[\[(]\s*-?\d+(?:\.\d+)?(?:\s*,\s*-?\d+(?:\.\d+)?){3,}\s*[\])]")
+_WORD = re.compile(r"[^\W_]")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=\S)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeakableConfig:
-    """Lengths of what is spoken. Durations are estimated from words at `words_per_second` before anything is spoken."""
+    """Lengths of what is spoken. Durations are estimated from words at `words_per_second` before anything is spoken.
+
+    Of a prompt only the first `max_characters` are looked at; any other text with more is refused unread.
+    """
 
     max_answer_words: int = 100
     max_prompt_seconds: float = 20.0
@@ -39,6 +45,7 @@ class SpeakableConfig:
     max_sentence_seconds: float = 25.0
     words_per_second: float = 2.6
     max_word_characters: int = 50
+    max_characters: int = 6000
 
 
 def speakable(text: str, *, role: Role, config: SpeakableConfig) -> str | Unspeakable:
@@ -50,18 +57,23 @@ def speakable(text: str, *, role: Role, config: SpeakableConfig) -> str | Unspea
     """
     if not text.strip():
         return Unspeakable(_EMPTY[role], "nothing but blanks")
+    if len(text) > config.max_characters and role != "prompt":
+        return Unspeakable("answer_too_long" if role == "answer" else "too_long", f"{len(text)} characters")
+    text = text[: config.max_characters]
     if (problem := _structure(text)) is not None:
         return problem
-    plain = plain_text(text)
-    if role == "prompt":
-        plain = without_flags(plain)
+    plain = without_flags(plain_text(text)) if role == "prompt" else plain_text(text)
+    if not _WORD.search(plain):
+        return Unspeakable("not_speakable", f"no words in {text[:40]!r}")
     if (problem := _subject(plain, text, role)) is not None:
         return problem
+    if pictured := PICTURED_WORD.search(plain):
+        return Unspeakable("not_speakable", f"a pictograph in the place of a word: {pictured[0]!r}")
     written, others = latin_letters(without_pictographs(spoken_signs(plain)))
     if others:
         return Unspeakable("language", f"letters that an English voice does not read: {others[:20]!r}")
     line = one_line(written)
-    if not re.search(r"[^\W_]", line):
+    if not _WORD.search(line):
         return Unspeakable("not_speakable", f"no words in {text[:40]!r}")
     if tag := _TAG.search(line):
         return Unspeakable("not_speakable", f"markup: {tag[0][:60]!r}")
@@ -70,9 +82,9 @@ def speakable(text: str, *, role: Role, config: SpeakableConfig) -> str | Unspea
 
 def _structure(text: str) -> Unspeakable | None:
     """Find what must be seen before the text is cleaned."""
-    tokens = [token for token in _CONTROL_TOKEN.findall(text) if token not in ("<|image|>", "<|audio|>")]
-    if tokens:
-        return Unspeakable("special_tokens_in_text", f"control token {tokens[0]}")
+    text = without_media_tags(text)
+    if token := _CONTROL_TOKEN.search(text):
+        return Unspeakable("special_tokens_in_text", f"control token {token[0]}")
     for name, pattern in (("a table", _TABLE), ("a box", _BOX)):
         if found := pattern.search(text):
             return Unspeakable("not_speakable", f"{name}: {found[0].strip()[:60]!r}")
@@ -83,10 +95,10 @@ def _subject(plain: str, text: str, role: Role) -> Unspeakable | None:
     words = role in ("question", "answer")
     if address := _ADDRESS.search(plain):
         return Unspeakable("not_speakable", f"an address: {address[0].strip()[:60]!r}")
-    if formula := mathematics(plain, words=words):
-        return Unspeakable("mathematics", f"{formula[:60]!r}")
     if code := programming(plain, words=words) or ("```" if "```" in text else ""):
         return Unspeakable("programming", f"{code[:60]!r}")
+    if formula := mathematics(plain, words=words):
+        return Unspeakable("mathematics", f"{formula[:60]!r}")
     return None
 
 

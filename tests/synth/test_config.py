@@ -1,0 +1,45 @@
+from dataclasses import replace
+
+import pytest
+
+from omniforge.synth.config import SynthConfig
+from omniforge.synth.roundtrip import RoundtripConfig
+from omniforge.synth.voices import EMBEDDED_VOICES, Voice
+
+
+def test_equal_settings_have_equal_fingerprints_and_others_have_others() -> None:
+    assert SynthConfig().fingerprint() == SynthConfig().fingerprint()
+    changed = [
+        SynthConfig(retries=1),
+        SynthConfig(roundtrip=RoundtripConfig(max_wer=0.2)),
+        SynthConfig(voices=EMBEDDED_VOICES[:5]),
+        SynthConfig(verify_share=0.5),
+    ]
+    assert len({SynthConfig().fingerprint(), *(config.fingerprint() for config in changed)}) == 5
+
+
+@pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0, 0), (0.3, 500, 700), (1.0, 2000, 2000)])
+def test_the_share_of_verified_records_is_the_one_asked_for(share: float, low: int, high: int) -> None:
+    config = SynthConfig(verify_share=share)
+    assert low <= sum(config.verifies(f"key-{place}") for place in range(2000)) <= high
+
+
+def test_a_larger_share_verifies_all_that_a_smaller_one_does() -> None:
+    keys = [f"key-{place}" for place in range(500)]
+    few, many = ({key for key in keys if SynthConfig(verify_share=share).verifies(key)} for share in (0.2, 0.6))
+    assert few < many
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"voices": EMBEDDED_VOICES[:1]}, "at least 2"),
+        ({"voices": EMBEDDED_VOICES[:1] * 2}, "different names"),
+        ({"voices": (*EMBEDDED_VOICES, Voice(name="x", engine="other", speaker="x"))}, "some are of engine other"),
+        ({"retries": -1}, "must be 0 or more"),
+        ({"verify_share": 1.5}, "from 0 to 1"),
+    ],
+)
+def test_settings_that_make_no_sense_are_named(settings: dict, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        replace(SynthConfig(), **settings)
