@@ -21,7 +21,7 @@ TABLES = {
         select dataset, count(*) as units, sum(read) as read, sum(kept) as kept, sum(refused) as refused, sum(failed) as failed,
                count(shard) as shards, round(sum(shard_bytes) / 1e6, 1) as megabytes
         from units group by dataset order by dataset""",
-    "Voices": "select * from voices",
+    "Voices": "select * from voices order by utterances desc, voice limit 20",
 }
 
 

@@ -44,7 +44,7 @@ def _histogram(
         {"from": low + bin_ * step, "to": low + (bin_ + 1) * step, "n": n} for bin_, n in connection.execute(sql).fetchall()
     ]
     chart = altair.Chart(altair.Data(values=values)).mark_bar(color="#12b886")
-    yield _svg(chart.encode(x=altair.X("from:Q", title=None), x2="to:Q", y=altair.Y("n:Q", title=None)), title)
+    yield _svg(chart.encode(x=altair.X("from:Q", bin="binned", title=None), x2="to:Q", y=altair.Y("n:Q", title=None)), title)
 
 
 def _svg(chart: altair.Chart, title: str) -> str:
