@@ -90,7 +90,7 @@ def _vocabulary(described: Mapping[str, Any], where: str) -> Vocabulary:
     if absent := [name for name in names if name not in described]:
         raise ValueError(f"{where}: its vocabulary lacks {', '.join(absent)}; tokenize again")
     values = {name: described[name] for name in names}
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     vocabulary = Vocabulary(VocabularyLayout(**plain))
     if described.get("fingerprint", vocabulary.fingerprint) != vocabulary.fingerprint:
         raise ValueError(

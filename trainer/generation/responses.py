@@ -1,6 +1,6 @@
 """Prompts in, responses out: words, pictures and speech, many at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -81,7 +81,7 @@ class Response:
     steps: int
 
 
-def respond(model: Dream, codecs: Codecs, prompts: Sequence[Prompt], config: GenerationConfig) -> Iterator[Response]:
+def respond(model: Dream, codecs: Codecs, prompts: Iterable[Prompt], config: GenerationConfig) -> Iterator[Response]:
     """Yield a response to each prompt, in order, `config.batch` made at a time; each as if it had been made alone.
 
     Structure that a task implies is not sampled: the tags around a picture of the size the model was trained on, the tag that
@@ -90,7 +90,7 @@ def respond(model: Dream, codecs: Codecs, prompts: Sequence[Prompt], config: Gen
     Args:
         model: In evaluation mode.
         codecs: The tokenizers it was trained with.
-        prompts: Of any tasks.
+        prompts: Of any tasks; read a batch at a time.
         config: How.
 
     Raises:

@@ -1,0 +1,61 @@
+"""How long a response may get: as its corpus says, or as published."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from token_datasets import VOCABULARY, made_dataset
+
+from omniforge.trainer.generation.lengths import LengthFit, fit_lengths, response_length
+from omniforge.trainer.generation.origin import describe, origin_of, read_origin
+
+
+def test_a_corpus_whose_answers_grow_with_their_prompts_is_fitted_exactly(tmp_path: Path) -> None:
+    fits = fit_lengths(made_dataset(tmp_path, {"tts": 40, "asr": 40}))
+    # Prompt of n + 2 tokens, response of n + 1.
+    for fit in fits.values():
+        assert fit.per_prompt_token == pytest.approx(1.0)
+        assert fit.base == pytest.approx(-1.0)
+        assert fit.spread == pytest.approx(0.0, abs=1e-4)
+
+
+def test_a_corpus_with_one_length_is_its_mean(tmp_path: Path) -> None:
+    fits = fit_lengths(made_dataset(tmp_path, {"tts": 1}))
+    assert fits["tts"].per_prompt_token == 0
+    assert fits["tts"].base > 1
+
+
+def test_a_fit_leaves_room_for_the_pads_that_follow() -> None:
+    assert LengthFit(base=3.0, per_prompt_token=0.5, spread=2.0).tokens(10) == 10 + 8
+    assert LengthFit(base=-9.0, per_prompt_token=0.0, spread=0.0).tokens(10) == 1 + 8
+
+
+def test_without_a_fit_lengths_are_the_published_ones() -> None:
+    assert response_length("tts", 99, 10, {}).tokens == 35
+    assert response_length("asr", 100, 0, {}).tokens == 20
+    assert response_length("svqa", 100, 0, {}).tokens == 128
+
+
+def test_a_description_reads_back_from_a_checkpoint(tmp_path: Path) -> None:
+    dataset = made_dataset(tmp_path / "root", {"tts": 10})
+    description = {**describe(dataset), "config": {"tokenize": {"heard": "discrete"}}}
+    (tmp_path / "state.json").write_text(json.dumps({"dataset": description}))
+    origin = read_origin(tmp_path)
+    assert origin.vocabulary == VOCABULARY
+    assert {task: asdict(fit) for task, fit in origin.lengths.items()} == description["lengths"]
+
+
+def test_a_checkpoint_that_does_not_say_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="--data"):
+        read_origin(tmp_path)
+    (tmp_path / "state.json").write_text("{}")
+    with pytest.raises(ValueError, match="--data"):
+        read_origin(tmp_path)
+
+
+def test_an_altered_vocabulary_is_refused(tmp_path: Path) -> None:
+    description = {**describe(made_dataset(tmp_path, {"tts": 2})), "config": {"tokenize": {}}}
+    description["vocabulary"] = {**description["vocabulary"], "text_size": 65}
+    with pytest.raises(ValueError, match="its vocabulary is"):
+        origin_of(description, "here")
