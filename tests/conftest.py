@@ -107,8 +107,7 @@ def make_bucket(server: S3Server, name: str) -> str:
     return name
 
 
-@pytest.fixture
-def realdata() -> Path:
+def realdata_folder() -> Path:
     """The real collection; absent on a user's machine the test is left out with a line, in CI that is a failure."""
     folder = Path(os.environ.get("REALDATA_DIR", REPOSITORY.parent / "shared" / "realdata"))
     if not folder.is_dir():
