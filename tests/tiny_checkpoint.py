@@ -22,6 +22,7 @@ from omniforge.tokenizers.magvit2.model import Magvit2
 from omniforge.tokenizers.magvit2.tokenizer import ImageTokenizer
 from omniforge.tokenizers.sensevoice.config import SenseVoiceConfig
 from omniforge.tokenizers.sensevoice.features import FEATURE_SIZE
+from omniforge.tokenizers.text import load_text_tokenizer
 from omniforge.tokenizers.text_training import train_text_tokenizer
 from omniforge.tokenizers.vocabulary import Vocabulary, VocabularyLayout
 from omniforge.trainer.model.config import DreamConfig
@@ -80,7 +81,9 @@ def save_speech_tokenizer(folder: Path) -> None:
 def save_checkpoint(folder: Path, tokenizers: dict[str, str], *, continuous: bool = False) -> Path:
     """Save a random model with a `state.json` that says what its tokens mean."""
     image, speech = ImageTokenizer.load(tokenizers["image"]), SpeechTokenizer.load(tokenizers["speech"])
-    layout = VocabularyLayout(text_size=300, speech_codes=CODEBOOK, image_codes=CODEBOOK)
+    layout = VocabularyLayout(
+        text_size=load_text_tokenizer(tokenizers["text"]).size, speech_codes=CODEBOOK, image_codes=CODEBOOK
+    )
     vocabulary = Vocabulary(layout)
     hearing = SenseVoiceConfig(output_size=32, attention_heads=2, linear_units=32, num_blocks=1, tp_blocks=1)
     config = DreamConfig(
