@@ -18,15 +18,15 @@ from omniforge.tokenizers.pictures import picture_to_pixels
 
 LOG = logging.getLogger(__name__)
 
-BATCH = 8
-SCENES_SHARE = 0.55
+BATCH = 4
+SCENES_SHARE = 0.75
 FIRST_SCENE = 1 << 40
 """Scenes to train on have seeds from here on, so that a corpus, which counts from 0, holds none of them."""
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 EMBEDDED_SIZES = Magvit2Config(
-    encoder=StackConfig(ch=16, ch_mult=(1, 2, 4, 6, 8), num_res_blocks=(1, 1, 1, 1, 1), norm_groups=8),
-    decoder=StackConfig(ch=16, ch_mult=(1, 2, 4, 8, 11), num_res_blocks=(1, 1, 2, 2, 1), norm_groups=8),
+    encoder=StackConfig(ch=16, ch_mult=(1, 1, 3, 6, 9), num_res_blocks=(1, 1, 1, 1, 1), norm_groups=2),
+    decoder=StackConfig(ch=16, ch_mult=(1, 1, 3, 6, 12), num_res_blocks=(1, 1, 1, 2, 1), norm_groups=2),
 )
 """Few channels where the picture is large: on a CPU the highest resolutions cost most of the time."""
 
@@ -51,7 +51,7 @@ def train_image_tokenizer(*, data: str | None, output: str, steps: int, size: in
     paths = picture_paths(Path(data)) if data is not None else ()
     torch.set_num_threads(1)
     batches = picture_batches(paths, size=size, seed=seed)
-    config = TrainingConfig(steps=steps, seed=seed)
+    config = TrainingConfig(steps=steps, seed=seed, learning_rate=1e-3, warmup=100)
     train_tokenizer(EMBEDDED_SIZES, config, batches, Path(output), resume=resume)
 
 
@@ -68,7 +68,7 @@ def picture_paths(folder: Path) -> tuple[Path, ...]:
 
 
 def picture_batches(paths: tuple[Path, ...], *, size: int, seed: int) -> Callable[[int], Iterator[Tensor]]:
-    """Return a function from the first step to batches, float32 [8, 3, size, size] in [-1, 1].
+    """Return a function from the first step to batches, float32 [4, 3, size, size] in [-1, 1].
 
     A batch depends on `seed`, `paths` and its step alone, so a resumed run sees the pictures it would have seen.
     """

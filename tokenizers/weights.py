@@ -3,7 +3,7 @@
 import hashlib
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -99,3 +99,26 @@ def weights_fingerprint(config: Mapping[str, object], state_dict: Mapping[str, T
         digest.update(f"\n{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return f"sha256:{digest.hexdigest()[:16]}"
+
+
+def hub_folder(name: str, patterns: Sequence[str]) -> Path:
+    """Return the folder of a hub repository's files, fetched where its cache lacks them.
+
+    Args:
+        name: `OWNER/NAME`.
+        patterns: Which files, as `*.json`.
+
+    Raises:
+        ValueError: There is no such repository, no network, or huggingface_hub is not installed.
+    """
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HFValidationError
+    except ImportError as error:
+        raise ValueError(f"weights hub:{name}: huggingface_hub is not installed. Install it, or name a folder.") from error
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(patterns)))
+    except (OSError, HFValidationError) as error:
+        raise ValueError(
+            f"weights hub:{name}: the hub did not give them ({error}). Without a network, name a folder that holds them."
+        ) from error

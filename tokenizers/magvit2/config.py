@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 _NORM_GROUPS = 32
-_IGNORED = ("attn_resolutions", "resolution")
+_REQUIRED = {"ch", "ch_mult", "num_res_blocks"}
+_IGNORED = {"attn_resolutions", "resolution"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +102,8 @@ def magvit2_config(values: Mapping[str, object]) -> Magvit2Config:
 
 def _stack_config(name: str, table: object) -> StackConfig:
     known = {item.name for item in fields(StackConfig)}
-    if not isinstance(table, Mapping) or not set(table) <= known | set(_IGNORED):
-        raise ValueError(f"magvit2 config: {name} must be a table with no other names than {sorted(known)}, got {table!r}")
+    if not isinstance(table, Mapping) or not _REQUIRED <= set(table) <= known | _IGNORED:
+        raise ValueError(f"magvit2 config: {name} must be a table of {sorted(known)} and nothing else, got {table!r}")
     resolutions = {int(table.get("resolution", 0)) >> level for level in range(len(table["ch_mult"]))}
     if resolutions & set(table.get("attn_resolutions", ())):
         raise ValueError(

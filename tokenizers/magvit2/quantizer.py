@@ -31,4 +31,4 @@ class LookupFreeQuantizer(nn.Module):
 
     def quantized(self, codes: Tensor, shape: tuple[int, int]) -> Tensor:
         """Return +1 and -1 as float [B, bits, h, w] of codes [B, h*w]; `shape` is (h, w)."""
-        return self.embedding[codes].transpose(1, 2).reshape(len(codes), -1, *shape)
+        return self.embedding[codes].transpose(1, 2).reshape(len(codes), self.embedding.shape[1], *shape)
