@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 _SINGLE_FILES = ("model.safetensors", "diffusion_pytorch_model.safetensors", "pytorch_model.bin", "model.pt")
 _INDEX_FILES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
-_LISTED = 12
+_LISTED = 50
 
 
 def load_strict(module: nn.Module, state_dict: Mapping[str, Tensor], source: str) -> None:
@@ -36,7 +36,8 @@ def load_strict(module: nn.Module, state_dict: Mapping[str, Tensor], source: str
         if key in state_dict and state_dict[key].shape != tensor.shape
     ]
     problems = [
-        f"{len(found)} {kind}: {', '.join(found[:_LISTED])}" + (", ..." if len(found) > _LISTED else "")
+        f"{len(found)} {kind}: {', '.join(found[:_LISTED])}"
+        + (f", and {len(found) - _LISTED} more" if len(found) > _LISTED else "")
         for kind, found in (("missing", missing), ("unexpected", unexpected), ("misshapen", misshapen))
         if found
     ]

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 import torch
 from hypothesis import given, settings
@@ -81,9 +82,22 @@ def test_weights_of_another_size_give_one_error_that_lists_the_keys(folder: Path
         ImageTokenizer.load(folder)
 
 
-@pytest.mark.parametrize("source", ["showlab/magvitv2", "/nowhere"])
-def test_a_source_that_is_absent_is_never_looked_up_on_the_network(source: str) -> None:
-    with pytest.raises(ValueError, match=r"no such file or folder.*hub:OWNER/NAME"):
+@pytest.mark.parametrize("source", ["showlab/magvitv2", "hub:showlab/magvitv2"])
+def test_a_hub_name_is_fetched_and_its_config_means_the_published_sizes(
+    source: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **_: str(folder / name.split("/")[1]))
+    (folder / "magvitv2").mkdir()
+    (folder / "config.json").write_text('{"_class_name": "MAGVITv2"}')
+    for file in ("config.json", "model.safetensors"):
+        (folder / file).rename(folder / "magvitv2" / file)
+    with pytest.raises(ValueError, match=f"weights of {source} do not fit.*[0-9]+ missing: encoder.down.0.block.1"):
+        ImageTokenizer.load(source)
+
+
+@pytest.mark.parametrize("source", ["/nowhere/at/all", "nowhere", "./nowhere/here/model.safetensors"])
+def test_an_absent_path_is_never_looked_up_on_the_network(source: str) -> None:
+    with pytest.raises(ValueError, match="no such file or folder"):
         ImageTokenizer.load(source)
 
 

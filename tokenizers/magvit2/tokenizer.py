@@ -1,6 +1,7 @@
 """Pictures to codes and back, for use in an actor."""
 
 import json
+import re
 from pathlib import Path
 from typing import Self
 
@@ -12,7 +13,7 @@ from omniforge.tokenizers.magvit2.model import Magvit2
 from omniforge.tokenizers.weights import hub_folder, load_strict, read_safetensors_or_torch, weights_fingerprint
 
 EMBEDDED = Path(__file__).parents[1] / "embedded" / "magvit2.safetensors"
-_HUB_PREFIX = "hub:"
+_HUB_NAME = re.compile(r"(?:hub:)?([\w.-]+/[\w.-]+)")
 _HUB_FILES = ("config.json", "*.safetensors", "pytorch_model.bin")
 
 
@@ -38,24 +39,25 @@ class ImageTokenizer:
 
         Args:
             source: `embedded` for the small one that is shipped; a folder with `config.json` and weights as the hub has
-                them; a weight file, with `NAME.json` or `config.json` beside it; or `hub:OWNER/NAME`, as
-                `hub:showlab/magvitv2`, fetched with huggingface_hub where its cache lacks it. A config without an
-                `encoder` and `decoder` table means the published sizes. Nothing else reaches the network.
+                them; a weight file, with `NAME.json` or `config.json` beside it; or the name of a hub repository, as
+                `showlab/magvitv2` (`hub:showlab/magvitv2` where a folder is called the same), fetched with
+                huggingface_hub where its cache lacks it. A config without an `encoder` and a `decoder` table means the
+                published sizes. Nothing else reaches the network.
             device: Where the network is put.
 
         Raises:
             ValueError: Nothing is there, the weights do not fit the config, or the hub does not give them.
         """
         source = str(source)
-        if source.startswith(_HUB_PREFIX):
-            path = hub_folder(source.removeprefix(_HUB_PREFIX), _HUB_FILES)
-        else:
-            path = EMBEDDED if source == "embedded" else Path(source)
+        path = EMBEDDED if source == "embedded" else Path(source)
         if not path.exists():
-            raise ValueError(
-                f"image tokenizer {source}: no such file or folder. Give 'embedded', a folder with config.json and weights, "
-                "a weight file, or hub:OWNER/NAME to fetch it."
-            )
+            name = _HUB_NAME.fullmatch(source)
+            if name is None:
+                raise ValueError(
+                    f"image tokenizer {source}: no such file or folder. Give 'embedded', a folder with config.json and "
+                    "weights, a weight file, or the OWNER/NAME of a hub repository."
+                )
+            path = hub_folder(name[1], _HUB_FILES)
         tensors = read_safetensors_or_torch(path)
         with torch.device("meta"):
             model = Magvit2(_read_config(path))
