@@ -1,0 +1,97 @@
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from omniforge.pipeline.catalog import VIEWS, connect, lineage, rows
+from omniforge.pipeline.reference import Dataset
+from omniforge.pipeline.storage import Store
+
+
+def ask(dataset: Dataset, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
+    connection = connect(dataset)
+    try:
+        return list(rows(connection, sql, parameters))
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def tokens(local: Store, toy: Any) -> Dataset:
+    dataset: Dataset = toy.publish_tokens(local, toy.publish_media(local, range(3)), range(2))
+    return dataset
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_answers(tokens: Dataset, view: str) -> None:
+    answer = ask(tokens, f"select * from {view}")
+    assert bool(answer) == (view != "voices")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_answers_for_a_media_dataset_alone(local: Store, toy: Any, view: str) -> None:
+    answer = ask(toy.publish_media(local, range(1)), f"select * from {view}")
+    assert bool(answer) == (view not in ("voices", "samples", "tasks"))
+
+
+@pytest.mark.parametrize("where", ["moto", "localbucket"])
+def test_the_same_questions_are_answered_from_s3(where: str, store_on: Callable[[str], Store], toy: Any) -> None:
+    store = store_on(where)
+    dataset = toy.publish_tokens(store, toy.publish_media(store, range(2)), range(1))
+    assert ask(dataset, "select count(*) as n from records where license = 'CC-BY-4.0'") == [{"n": 2}]
+    assert ask(dataset, "select task, samples, tokens from tasks") == [{"task": "caption", "samples": 1, "tokens": 10}]
+
+
+def test_outcomes_hold_a_row_for_each_record_of_each_stage_and_task(tokens: Dataset) -> None:
+    outcomes = ask(tokens, "select stage, task, outcome, reason from outcomes")
+    assert Counter((row["stage"], row["task"], row["outcome"], row["reason"]) for row in outcomes) == {
+        ("pull", "", "kept", ""): 3,
+        ("pull", "", "refused", "too_short"): 3,
+        ("tokenize", "caption", "kept", ""): 2,
+        ("tokenize", "t2i", "refused", "over_length"): 2,
+    }
+
+
+def test_outcomes_add_up_to_what_the_units_read(tokens: Dataset) -> None:
+    counted = ask(tokens, "select stage, count(*) as n from outcomes group by stage order by stage")
+    read = ask(tokens, "select stage, sum(read)::bigint as n from units group by stage order by stage")
+    assert counted == read
+
+
+def test_records_that_two_versions_below_share_are_counted_once(local: Store, toy: Any) -> None:
+    first = toy.publish_media(local, range(1))
+    second = toy.publish_media(local, range(2))
+    content = first.manifest.content
+    made = toy.publish_media(
+        local,
+        range(10, 11),
+        name="sdvi",
+        inputs=tuple(f"{content.name}@sha256:{version.manifest.content_sha256}" for version in (first, second)),
+    )
+    assert len(lineage(made).datasets) == 3
+    assert ask(made, "select dataset, count(*) as n from records group by dataset order by dataset") == [
+        {"dataset": "sdvi", "n": 1},
+        {"dataset": "toy-media", "n": 2},
+    ]
+    assert ask(made, "select count(*) as n, count(distinct source_uri) as uris from outcomes") == [{"n": 6, "uris": 6}]
+
+
+def test_parameters_are_bound_and_never_pasted(tokens: Dataset) -> None:
+    assert ask(tokens, "select * from records where key = ?", ["' or 1 = 1 --"]) == []
+
+
+def test_more_rows_than_a_batch_come_out_whole(tokens: Dataset) -> None:
+    assert len(ask(tokens, "select * from range(2500)")) == 2500
+
+
+def test_duckdb_alone_reads_the_index_files(tokens: Dataset) -> None:
+    files = str(Path(tokens.store.root, "index/tokens/*.parquet"))
+    with duckdb.connect(":memory:") as connection:
+        sql = "select task, count(*), sum(length)::int, max(len(members)) from read_parquet(?) group by task"
+        assert connection.execute(sql, [files]).fetchall() == [("caption", 2, 20, 2)]
+        nested = "select m.name from (select unnest(members) as m from read_parquet(?)) where m.role = 'ids' order by 1 limit 1"
+        ((name,),) = connection.execute(nested, [files]).fetchall()
+        assert name.endswith("-caption.ids.npy")
