@@ -94,6 +94,7 @@ def exhibit_of(record: Record, task: GenerationTask) -> Exhibit:
         image=painted if task == "inpaint" else pictures.get("user"),
         audio=sounds.get("user"),
         cover=_middle(painted) if task == "inpaint" and painted is not None else None,
+        wording=record.key,
     )
     said = {"caption": record.text, "asr": record.text, "vqa": record.answer, "svqa": record.answer}
     return Exhibit(key=record.key, prompt=prompt, text=said.get(task), picture=painted, sound=sounds.get("assistant"))

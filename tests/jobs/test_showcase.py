@@ -2,7 +2,7 @@
 
 import io
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,14 @@ from omniforge.pipeline.manifest import publish
 from omniforge.pipeline.media import commit_records
 from omniforge.pipeline.plan import make_unit
 from omniforge.pipeline.reference import Dataset, find_version
-from omniforge.pipeline.samples import commit_samples
+from omniforge.pipeline.samples import TokenSample, commit_samples
 from omniforge.pipeline.storage import open_store
 from omniforge.pipeline.tokenization import TokenizeConfig, Tokenizers, decode, encode
 from omniforge.schemas.record import Kind, MediaFile, Record, record_key
-from omniforge.trainer.generation.prompts import TASKS
+from omniforge.tokenizers.chat import Sample
+from omniforge.trainer.generation.codecs import Codecs
+from omniforge.trainer.generation.origin import describe, origin_of
+from omniforge.trainer.generation.prompts import TASKS, GenerationTask, lay_out_prompt
 
 
 def photo(role: str, seed: int) -> MediaFile:
@@ -59,9 +62,17 @@ RECORDS = [
 ]
 
 
+@dataclass(frozen=True)
+class Made:
+    """A checkpoint, a token dataset of the same tokenizers, and its samples by key."""
+
+    checkpoint: Path
+    dataset: Dataset
+    samples: dict[str, Sample]
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Dataset]:
-    """A checkpoint, and a token dataset of the same tokenizers with the media it was made from."""
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("made")
     sources = save_tokenizers(folder / "tokenizers")
@@ -83,7 +94,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Dataset]:
     common: dict[str, Any] = {"code_version": "0", "models": {}}
     records = commit_records(store, unit("pull"), RECORDS)
     media = publish(store, layer="media", name="made-media", entries={records.unit: records}, config={}, inputs=(), **common)
-    samples = commit_samples(store, unit("tokenize"), encode(decode(RECORDS, config), tokenizers, config))
+    encoded = encode(decode(RECORDS, config), tokenizers, config)
+    samples = commit_samples(store, unit("tokenize"), encoded)
     vocabulary = tokenizers.vocabulary
     publish(
         store,
@@ -95,11 +107,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Dataset]:
         vocabulary={**asdict(vocabulary.layout), "fingerprint": vocabulary.fingerprint, "size": vocabulary.size},
         **{**common, "models": tokenizers.fingerprints()},
     )
-    return save_checkpoint(folder / "checkpoint", sources), find_version(store, "made", "latest")
+    return Made(
+        checkpoint=save_checkpoint(folder / "checkpoint", sources),
+        dataset=find_version(store, "made", "latest"),
+        samples={one.key: one.sample for one in encoded if isinstance(one, TokenSample)},
+    )
 
 
-def test_every_task_is_shown_from_records_of_the_split(made: tuple[Path, Dataset], tmp_path: Path) -> None:
-    checkpoint, dataset = made
+def test_every_task_is_shown_from_records_of_the_split(made: Made, tmp_path: Path) -> None:
+    checkpoint, dataset = made.checkpoint, made.dataset
     entries = showcase(str(checkpoint), dataset.reference, tmp_path, per_task=1, steps=3, frames=3)
     assert [entry["task"] for entry in entries] == list(TASKS)
     assert json.loads((tmp_path / "showcase.json").read_text()) == entries
@@ -120,8 +136,8 @@ def test_every_task_is_shown_from_records_of_the_split(made: tuple[Path, Dataset
     assert len(by_task["s2i"]["output"]["frames"]) == 3
 
 
-def test_a_record_comes_back_as_it_went_in(made: tuple[Path, Dataset]) -> None:
-    found = {exhibit.key: exhibit for exhibit in held_out(made[1], "svqa", 5)}
+def test_a_record_comes_back_as_it_went_in(made: Made) -> None:
+    found = {exhibit.key: exhibit for exhibit in held_out(made.dataset, "svqa", 5)}
     assert len(found) == 2
     for one in RECORDS:
         if one.kind == "svqa":
@@ -132,11 +148,22 @@ def test_a_record_comes_back_as_it_went_in(made: tuple[Path, Dataset]) -> None:
                 assert np.array_equal(np.asarray(found[one.key].prompt.image), np.asarray(image))
 
 
-def test_records_are_picked_alike_at_every_call_and_as_many_as_asked(made: tuple[Path, Dataset]) -> None:
-    first = [exhibit.key for exhibit in held_out(made[1], "caption", 1)]
-    assert first == [exhibit.key for exhibit in held_out(made[1], "caption", 1)]
+@pytest.mark.parametrize("task", ["t2i", "caption", "vqa", "asr", "tts", "svqa", "s2i"])
+def test_a_prompt_is_laid_out_as_in_the_training_sample(made: Made, task: GenerationTask) -> None:
+    dataset = made.dataset
+    codecs = Codecs(origin_of(describe(dataset), "made"))
+    (exhibit,) = held_out(dataset, task, 1)
+    trained = made.samples[f"{exhibit.key}-{task}"]
+    prompt = lay_out_prompt(exhibit.prompt, codecs).ids.numpy()
+    assert trained.ids[: len(prompt)].tolist() == prompt.tolist()
+    assert trained.loss_spans[0][0] == len(prompt)
+
+
+def test_records_are_picked_alike_at_every_call_and_as_many_as_asked(made: Made) -> None:
+    first = [exhibit.key for exhibit in held_out(made.dataset, "caption", 1)]
+    assert first == [exhibit.key for exhibit in held_out(made.dataset, "caption", 1)]
     assert len(first) == 1
-    assert [exhibit.key for exhibit in held_out(made[1], "caption", 5, split="train")] == [RECORDS[-1].key]
+    assert [exhibit.key for exhibit in held_out(made.dataset, "caption", 5, split="train")] == [RECORDS[-1].key]
 
 
 def test_a_record_without_the_task_is_refused() -> None:

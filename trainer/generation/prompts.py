@@ -45,6 +45,7 @@ class Prompt:
         audio: Speech, mono float32 [samples] at 16 kHz.
         cover: A picture of the same size, light where `image` is to be painted anew.
         seed: Of the draws.
+        wording: Draws the wording of the instruction as for the record of this key; None is the reference's.
     """
 
     task: GenerationTask
@@ -54,6 +55,7 @@ class Prompt:
     audio: NDArray[np.float32] | None = None
     cover: Image.Image | None = None
     seed: int = 0
+    wording: str | None = None
 
     def __post_init__(self) -> None:
         needed = NEEDS[self.task]
@@ -84,7 +86,7 @@ class LaidPrompt:
 
 
 def lay_out_prompt(prompt: Prompt, codecs: Codecs) -> LaidPrompt:
-    """Encode a prompt with the reference's own instruction.
+    """Encode a prompt, its instruction in front.
 
     The unconditional prompt is the instruction without the description, the picture or the sound; a question stays, so that
     guidance exaggerates what the picture says to it.
@@ -92,7 +94,8 @@ def lay_out_prompt(prompt: Prompt, codecs: Codecs) -> LaidPrompt:
     Raises:
         ValueError: The text is empty or holds control tokens.
     """
-    messages = prompt_for("t2i" if prompt.task == "inpaint" else prompt.task, text=prompt.text, question=prompt.question)
+    task = "t2i" if prompt.task == "inpaint" else prompt.task
+    messages = prompt_for(task, text=prompt.text, question=prompt.question, seed_key=prompt.wording)
     images = []
     if prompt.image is not None and prompt.task != "inpaint":
         images.append(codecs.picture_codes(prompt.image, codecs.understanding))
