@@ -5,12 +5,26 @@ import os
 import sys
 from collections.abc import Sequence
 
-from omniforge.jobs import build, demo, explain, plan, publish, report, stage, stats, status, tokenizer, validate
+from omniforge.jobs import (
+    build,
+    demo,
+    explain,
+    generate,
+    plan,
+    publish,
+    report,
+    stage,
+    stats,
+    status,
+    tokenizer,
+    train,
+    validate,
+)
 from omniforge.jobs.config import ConfigError
 from omniforge.pipeline.engine import EngineError
 from omniforge.pipeline.storage import StorageError
 
-COMMANDS = (demo, plan, stage, build, publish, validate, stats, report, status, explain, tokenizer)
+COMMANDS = (demo, plan, stage, build, publish, validate, stats, report, status, explain, tokenizer, train, generate)
 DONE, FAILED, USAGE = 0, 1, 2
 
 

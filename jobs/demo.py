@@ -8,7 +8,7 @@ from typing import Any
 
 def register(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    parser = subparsers.add_parser("demo", help="build, validate and show the embedded corpora; nothing to download")
+    parser = subparsers.add_parser("demo", help="build, train and show the embedded defaults; nothing to download")
     parser.add_argument("--output", metavar="FOLDER", default="demo", help="where datasets and page go (default: demo)")
     parser.set_defaults(run=run)
 
@@ -23,7 +23,8 @@ def run(options: argparse.Namespace) -> int:
         ["build", "--config", "demo.yaml", f"root={root}"],
         ["validate", "--inputs", f"{root}/demo@latest"],
         ["stats", f"{root}/demo@latest"],
-        ["report", f"{root}/demo@latest", "--output", str(output / "report.html")],
+        ["train", "--config", "train_demo.yaml", f"data={root}/demo@latest", f"output={output / 'model'}"],
+        ["report", f"{root}/demo@latest", "--model", str(output / "model"), "--output", str(output / "report.html")],
     ]
     started = time.monotonic()
     for command in chain:

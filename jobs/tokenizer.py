@@ -10,9 +10,7 @@ def register(subparsers: "argparse._SubParsersAction[Any]") -> None:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     train = verbs.add_parser("train", help="train, checkpointed; run it again with --resume to go on")
     train.add_argument("what", choices=("image", "speech"))
-    train.add_argument(
-        "--data", metavar="PATH", help="a folder of real pictures or speech to mix in"
-    )
+    train.add_argument("--data", metavar="PATH", help="a folder of real pictures or speech to mix in")
     train.add_argument("--output", metavar="FOLDER", required=True, help="where checkpoints and the finished tokenizer go")
     train.add_argument("--steps", type=int, default=20_000)
     train.add_argument("--size", type=int, default=128, help="pixels of a training picture (image)")

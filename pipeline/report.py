@@ -9,7 +9,7 @@ import jinja2
 
 from omniforge.pipeline.catalog import connect, lineage
 from omniforge.pipeline.reference import Dataset
-from omniforge.pipeline.report_cards import groups
+from omniforge.pipeline.report_cards import Group, groups
 from omniforge.pipeline.report_charts import charts
 from omniforge.pipeline.tokenization import TokenizeConfig, Tokenizers
 from omniforge.schemas.quarantine import REASONS
@@ -34,8 +34,18 @@ class TableOnPage:
     rows: list[list[Any]]
 
 
-def render(dataset: Dataset, samples: int = 6) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a page shows beside its dataset, such as a model trained on it: charts as SVG, tables, groups of cards."""
+
+    charts: tuple[str, ...] = ()
+    tables: tuple[TableOnPage, ...] = ()
+    groups: tuple[Group, ...] = ()
+
+
+def render(dataset: Dataset, samples: int = 6, model: Shown | None = None) -> str:
     """Return the page as HTML. Pictures and speech of a token dataset are decoded from their codes beside the originals."""
+    model = model or Shown()
     content = dataset.manifest.content
     tokenizers = None
     if content.layer == "tokens":
@@ -56,6 +66,7 @@ def render(dataset: Dataset, samples: int = 6) -> str:
             inputs=", ".join(reference.split("@")[0] for reference in content.inputs),
             code_version=content.code_version,
             totals=_totals(dataset),
+            model=model,
             charts=list(charts(connection, content.layer)),
             tables=[table for title, sql in TABLES.items() if (table := _table(connection, title, sql)).rows],
             groups=groups(connection, lineage(dataset).datasets, tokenizers, samples),

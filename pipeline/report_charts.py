@@ -29,7 +29,7 @@ def _bars(connection: duckdb.DuckDBPyConnection, sql: str, title: str) -> Iterat
     values = [{"name": name, "n": int(count)} for name, count in connection.execute(sql).fetchall()]
     if values:
         chart = altair.Chart(altair.Data(values=values)).mark_bar(color="#4c6ef5")
-        yield _svg(chart.encode(x=altair.X("n:Q", title=None), y=altair.Y("name:N", sort="-x", title=None)), title)
+        yield svg(chart.encode(x=altair.X("n:Q", title=None), y=altair.Y("name:N", sort="-x", title=None)), title)
 
 
 def _histogram(
@@ -44,9 +44,10 @@ def _histogram(
         {"from": low + bin_ * step, "to": low + (bin_ + 1) * step, "n": n} for bin_, n in connection.execute(sql).fetchall()
     ]
     chart = altair.Chart(altair.Data(values=values)).mark_bar(color="#12b886")
-    yield _svg(chart.encode(x=altair.X("from:Q", bin="binned", title=None), x2="to:Q", y=altair.Y("n:Q", title=None)), title)
+    yield svg(chart.encode(x=altair.X("from:Q", bin="binned", title=None), x2="to:Q", y=altair.Y("n:Q", title=None)), title)
 
 
-def _svg(chart: altair.Chart, title: str) -> str:
+def svg(chart: altair.Chart, title: str) -> str:
+    """Draw a chart with a title, of the size that all charts have."""
     spec = chart.properties(width=WIDTH, height=HEIGHT, title=title).to_json()
     return str(vl_convert.vegalite_to_svg(spec))
