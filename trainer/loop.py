@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def train_stage(config: TrainConfig, stage: Stage, dataset: Dataset, model: Drea
         step_batches(run.loader, config.batch, run.state.position, processes.rank, processes.world), STEPS_AHEAD
     )
     with closing(batches):
-        for batch in batches:
+        for batch in islice(batches, stage.steps - run.state.step):
             values = _step(run, batch)
             step, last = run.state.step, run.state.step == stage.steps
             saving = last or step % config.checkpoint.every == 0
@@ -87,8 +88,6 @@ def train_stage(config: TrainConfig, stage: Stage, dataset: Dataset, model: Drea
             _record(run, values)
             if saving:
                 save_checkpoint(folder, run.model, run.optimizer, run.state, processes, config.checkpoint.keep)
-            if last:
-                break
     if run.recorder is not None:
         run.recorder.close()
     return checkpoints(folder)[-1]

@@ -1,0 +1,103 @@
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from token_datasets import VOCABULARY, made_dataset, make_sample, publish_samples
+
+from omniforge.pipeline.reference import Dataset
+from omniforge.tokenizers.chat import Sample, Span
+from omniforge.trainer.corruption import IGNORE
+from omniforge.trainer.loader import Loader, LoaderConfig, Position
+from omniforge.trainer.step_batch import BatchConfig, StepBatch, step_batches
+
+FOUR = BatchConfig(rows=4, micro_rows=4)
+
+
+@pytest.fixture(scope="module")
+def loader(tmp_path_factory: pytest.TempPathFactory) -> Loader:
+    torch.set_num_threads(1)
+    return made(made_dataset(tmp_path_factory.mktemp("made"), {"t2i": 30, "caption": 30}))
+
+
+def made(dataset: Dataset) -> Loader:
+    return Loader(dataset=dataset, weights=None, config=LoaderConfig(sequence_length=128, window_samples=25), seed=3)
+
+
+def steps(loader: Loader, config: BatchConfig, count: int, position: Position | None = None) -> list[StepBatch]:
+    return list(islice(step_batches(loader, config, position or Position()), count))
+
+
+def rows_of(step: StepBatch) -> torch.Tensor:
+    return torch.cat([micro.input_ids for micro in step.micro])
+
+
+def test_noise_does_not_depend_on_accumulation(loader: Loader) -> None:
+    for one, other in zip(steps(loader, FOUR, 5), steps(loader, replace(FOUR, micro_rows=1), 5), strict=True):
+        assert len(other.micro) == 4
+        assert torch.equal(rows_of(one), rows_of(other))
+
+
+def test_noise_does_not_depend_on_the_number_of_processes(loader: Loader) -> None:
+    config = replace(FOUR, micro_rows=1)
+    alone = steps(loader, config, 5)
+    pair = [list(islice(step_batches(loader, config, Position(), rank, 2), 5)) for rank in range(2)]
+    for step, first, second in zip(alone, *pair, strict=True):
+        assert torch.equal(rows_of(step)[0::2], rows_of(first))
+        assert torch.equal(rows_of(step)[1::2], rows_of(second))
+        assert step.position == first.position == second.position
+
+
+def test_noise_after_going_on_is_what_it_would_have_been(loader: Loader) -> None:
+    straight = steps(loader, FOUR, 8)
+    resumed = steps(loader, FOUR, 4, straight[3].position)
+    assert all(torch.equal(rows_of(one), rows_of(other)) for one, other in zip(straight[4:], resumed, strict=True))
+
+
+def test_a_sample_drawn_again_gets_other_noise(tmp_path: Path) -> None:
+    alone = made(publish_samples(tmp_path, {"one": [make_sample("t2i", 3)]}))
+    drawn = steps(alone, BatchConfig(rows=1, micro_rows=1), 6)
+    assert len({step.keys for step in drawn}) == 1
+    assert len({tuple(rows_of(step)[0].tolist()) for step in drawn}) == 6
+
+
+def test_labels_are_the_masked_tokens_of_the_answer_and_the_tail(loader: Loader) -> None:
+    (step,) = steps(loader, FOUR, 1)
+    batch = step.micro[0]
+    masked = batch.input_ids == VOCABULARY.mask
+    masked[:, 0] = False
+    assert torch.equal(batch.labels != IGNORE, masked)
+    assert (batch.labels == VOCABULARY.pad).any()
+    assert not (batch.labels == VOCABULARY.im_start).any()
+
+
+def test_a_step_counts_its_tokens_without_row_padding(loader: Loader) -> None:
+    (step,) = steps(loader, FOUR, 1)
+    assert step.capacity == 4 * 128
+    assert step.tokens == int((step.micro[0].document_ids >= 0).sum())
+
+
+def test_rows_that_do_not_come_out_even_are_an_error(loader: Loader) -> None:
+    with pytest.raises(ValueError, match="no multiple of 3 processes"):
+        next(step_batches(loader, FOUR, Position(), 0, 3))
+
+
+def test_continuous_speech_comes_as_clips_at_their_places(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).normal(size=(3, 560)).astype(np.float32)
+    samples = []
+    for number in range(4):
+        plain = make_sample("asr", number)
+        answer = plain.sample.ids[-4:]
+        heard = np.full(7, VOCABULARY.context_of_audio, np.uint32)
+        ids = np.concatenate(([VOCABULARY.im_start], heard, answer)).astype(np.uint32)
+        sample = Sample(ids=ids, spans=(Span("speech", "user", 1, 8, 0, True),), loss_spans=((8, len(ids)),))
+        samples.append(replace(plain, sample=sample, features=(frames + number,)))
+    (step,) = steps(made(publish_samples(tmp_path, {"spoken": samples})), BatchConfig(rows=1, micro_rows=1), 1)
+    batch = step.micro[0]
+    assert batch.audio is not None
+    assert batch.audio.lengths.tolist() == [3] * 4
+    assert (batch.input_ids[batch.audio.rows, batch.audio.columns] == VOCABULARY.context_of_audio).all()
+    first = int(step.keys[0].split("-")[1])
+    torch.testing.assert_close(batch.audio.features[0], torch.from_numpy(frames + first), atol=2e-3, rtol=2e-3)

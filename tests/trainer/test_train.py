@@ -1,0 +1,188 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import training
+from token_datasets import VOCABULARY, made_dataset
+from torch import Tensor
+from training import losses, metrics, same_bits, tiny, weights, write_config
+
+from omniforge.trainer.checkpoint import CheckpointError, checkpoints, read_state
+from omniforge.trainer.config import TrainConfig
+from omniforge.trainer.train import train
+
+ALL_TASKS = {"t2i": 1.0, "caption": 1.0, "asr": 1.0, "svqa": 1.0}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> str:
+    root = tmp_path_factory.mktemp("made")
+    return made_dataset(root, {"t2i": 50, "caption": 40, "asr": 7, "svqa": 20}, held_out=3).reference
+
+
+@pytest.fixture(scope="module")
+def whole(data: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The last checkpoint of an undisturbed run in one process."""
+    return train(tiny(data, tmp_path_factory.mktemp("whole")))
+
+
+@pytest.fixture(scope="module")
+def pair(data: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The last checkpoint of the same run in two processes."""
+    output = tmp_path_factory.mktemp("pair")
+    config = write_config(tiny(data, output), output / "config.json")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    run = subprocess.run(
+        [*command, training.__file__, str(config)], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    return checkpoints(output / "stage-1")[-1]
+
+
+def assert_close(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, other[name], atol=2e-5, rtol=1e-4, msg=name)
+
+
+def rewound(run: Path, output: Path) -> Path:
+    """A copy of a run as it was at the checkpoint before the last."""
+    shutil.copytree(run.parent, output / run.parent.name)
+    shutil.rmtree(output / run.parent.name / run.name)
+    return output
+
+
+def test_two_processes_train_what_one_trains(whole: Path, pair: Path) -> None:
+    assert_close(weights(pair), weights(whole))
+    assert losses(pair) == pytest.approx(losses(whole), abs=1e-4)
+    assert read_state(pair) == read_state(whole)
+
+
+def test_a_run_of_two_processes_goes_on_in_one_with_the_same_data(data: str, whole: Path, pair: Path, tmp_path: Path) -> None:
+    alone = train(tiny(data, rewound(pair, tmp_path)))
+    assert_close(weights(alone), weights(whole))
+    assert losses(alone) == pytest.approx(losses(whole), abs=1e-4)
+    assert read_state(alone) == read_state(whole)
+
+
+def test_a_run_that_goes_on_ends_with_the_bits_of_one_that_never_stopped(data: str, whole: Path, tmp_path: Path) -> None:
+    resumed = train(tiny(data, rewound(whole, tmp_path)))
+    assert same_bits(resumed, whole)
+    assert losses(resumed) == losses(whole)
+    assert [line["step"] for line in metrics(resumed)] == list(range(13))
+
+
+def test_accumulation_is_a_larger_batch(data: str, whole: Path, tmp_path: Path) -> None:
+    at_once = train(tiny(data, tmp_path, batch={"rows": 4, "micro_rows": 4}))
+    assert_close(weights(at_once), weights(whole))
+    assert losses(at_once) == pytest.approx(losses(whole), abs=1e-4)
+
+
+def test_a_finished_run_is_left_as_it_is(data: str, whole: Path) -> None:
+    before = (whole / "state.json").stat().st_mtime_ns
+    assert train(tiny(data, whole.parents[1])) == whole
+    assert (whole / "state.json").stat().st_mtime_ns == before
+
+
+def test_a_stage_begins_with_the_weights_of_the_one_before(data: str, whole: Path, tmp_path: Path) -> None:
+    rewind = tmp_path / whole.parent.name
+    shutil.copytree(whole.parent, rewind)
+    everything = [name for name in weights(whole) if not name.startswith("lm_head")]
+    last = train(tiny(data, tmp_path, stages="1,2", stage2={"frozen": everything, "steps": 2}))
+    after, before = weights(last), weights(whole)
+    assert last.parent.name == "stage-2"
+    assert [name for name in before if not torch.equal(after[name], before[name])] == ["lm_head.weight"]
+
+
+def test_a_model_learns_samples_by_heart(tmp_path: Path) -> None:
+    few = made_dataset(tmp_path, {"t2i": 3, "caption": 3}).reference
+    wider = {**training.TINY["model"], "hidden_size": 64, "intermediate_size": 128}
+    changes = {"model": wider, "steps": 200, "lr": 5e-3, "batch": {"rows": 2, "micro_rows": 2}, "checkpoint": {"every": 200}}
+    line = metrics(train(tiny(few, tmp_path / "out", **changes)))[-1]
+    assert line["train/accuracy/task/t2i"] > 0.95
+    assert line["train/accuracy/task/caption"] > 0.95
+
+
+def test_held_out_loss_is_told_by_task_before_between_and_after(whole: Path) -> None:
+    told = {line["step"]: line for line in metrics(whole) if "validation/loss/all" in line}
+    assert list(told) == [0, 6, 12]
+    assert all(f"validation/loss/task/{task}" in told[12] for task in ALL_TASKS)
+    assert told[12]["validation/loss/all"] < told[0]["validation/loss/all"]
+
+
+def test_training_loss_is_told_by_task_modality_and_noise(whole: Path) -> None:
+    line = metrics(whole)[-1]
+    assert {"train/loss/task/t2i", "train/loss/task/caption", "train/loss/modality/image", "train/loss/time/0.8-1"} <= set(line)
+    assert "train/loss/task/asr" not in line
+    assert 0.8 < line["fill"] <= 1
+
+
+def test_a_checkpoint_says_what_it_was_trained_on(data: str, whole: Path) -> None:
+    state = json.loads((whole / "state.json").read_text())
+    assert state["dataset"]["reference"] == data
+    assert state["dataset"]["vocabulary"]["fingerprint"] == VOCABULARY.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"lr": 1.0}, "stage lr"),
+        ({"seed": 5}, "seed"),
+        ({"batch": {"rows": 8, "micro_rows": 1}}, "batch rows"),
+        ({"loader": {"sequence_length": 256, "window_samples": 40}}, "sequence_length"),
+        ({"stage1": {"weights": {"t2i": 1.0}}}, "weights"),
+    ],
+)
+def test_going_on_under_other_settings_is_refused_by_name(
+    data: str, whole: Path, tmp_path: Path, changes: dict[str, object], named: str
+) -> None:
+    with pytest.raises(CheckpointError, match=f"was made with {named}"):
+        train(tiny(data, rewound(whole, tmp_path), **changes))
+
+
+def test_going_on_with_another_version_of_the_data_is_refused(whole: Path, tmp_path: Path) -> None:
+    other = made_dataset(tmp_path / "other", {"t2i": 9, "caption": 9}).reference
+    with pytest.raises(CheckpointError, match="content_sha256"):
+        train(tiny(other, rewound(whole, tmp_path)))
+
+
+def test_a_later_stage_without_an_earlier_one_says_what_to_do(data: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="run stage 1 first, or name a model"):
+        train(tiny(data, tmp_path, stages=2))
+
+
+def start_from(data: str, output: Path, start: Path, **changes: object) -> TrainConfig:
+    return tiny(data, output, start=str(start), stages=3, steps=1, **changes)
+
+
+def test_a_later_stage_can_begin_with_a_model_from_elsewhere(data: str, whole: Path, tmp_path: Path) -> None:
+    assert train(start_from(data, tmp_path, whole)).parent.name == "stage-3"
+
+
+def test_a_model_of_another_vocabulary_is_refused_or_grown(data: str, whole: Path, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    smaller = tmp_path / "smaller"
+    shutil.copytree(whole, smaller)
+    rows = VOCABULARY.image.start
+    tensors = {
+        name: tensor[:rows].contiguous() if len(tensor) == VOCABULARY.size else tensor
+        for name, tensor in weights(whole).items()
+    }
+    save_file(tensors, smaller / "model.safetensors")
+    sizes = json.loads((smaller / "config.json").read_text())
+    (smaller / "config.json").write_text(json.dumps(sizes | {"vocab_size": rows}))
+    with pytest.raises(ValueError, match=f"has {rows} ids, the data {VOCABULARY.size}"):
+        train(start_from(data, tmp_path / "refused", smaller))
+    grown = train(start_from(data, tmp_path / "grown", smaller, start_rows=rows))
+    assert len(weights(grown)["lm_head.weight"]) == VOCABULARY.size
