@@ -102,15 +102,16 @@ class LocalStore:
 
     def _written_beside(self, path: Path, data: bytes) -> Path:
         """Write a file of a name that nobody else has, readable by whom the umask lets, and see it on the disk."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".writing-{secrets.token_hex(8)}")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            if temporary.exists():
+                temporary.unlink()
             raise StorageError(
                 f"{path}: cannot be written: {error.strerror}; see to the disk and run the command again"
             ) from error

@@ -184,7 +184,7 @@ class S3Store:
         self._conditions_honoured = True
 
     def _explained(self, error: Exception, key: str) -> StorageError:
-        response: dict[str, Any] = getattr(error, "response", {})
+        response: dict[str, Any] = getattr(error, "response", None) or {}
         code = response.get("Error", {}).get("Code", type(error).__name__)
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", "")
         advice = {

@@ -51,15 +51,20 @@ def test_existence_is_told(store: Store) -> None:
 
 
 def test_listing_is_sorted_and_keeps_to_its_folder(store: Store) -> None:
-    for key in ("m/b/2", "m/a", "m/b/1", "mm/c"):
+    for key in ("m/b/2", "m/a", "m/b/1", "m/b-c", "mm/c"):
         store.write(key, b"")
-    assert list(store.list("m")) == ["m/a", "m/b/1", "m/b/2"]
+    assert list(store.list("m")) == ["m/a", "m/b-c", "m/b/1", "m/b/2"]
 
 
 def test_only_the_first_creation_counts(store: Store) -> None:
     assert store.create("ledger/u", b"first")
     assert not store.create("ledger/u", b"second")
     assert store.read("ledger/u") == b"first"
+
+
+def test_creating_again_what_is_there_is_success_as_after_a_lost_reply(store: Store) -> None:
+    assert store.create("ledger/u", b"same")
+    assert store.create("ledger/u", b"same")
 
 
 def test_of_eight_racers_exactly_one_creates(store: Store) -> None:
