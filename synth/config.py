@@ -19,7 +19,9 @@ class SynthConfig:
 
     `retries` is how many other voices are tried when an utterance is not understood. `verify_share` of the records (by a hash
     of their key) are transcribed, which costs about 0.4 s of one core for each utterance; the sound itself is always measured.
-    `recogniser` is a folder with a Whisper model in CTranslate2 form; None takes the packaged tiny.en.
+    An utterance of one or two words that is not understood is heard once more behind `carrier`, said by the same voice; an
+    empty `carrier` leaves that out. `recogniser` is a folder with a Whisper model in CTranslate2 form; None takes the packaged
+    tiny.en.
     """
 
     engine: str = "hibari"
@@ -28,6 +30,7 @@ class SynthConfig:
     retries: int = 2
     verify: bool = True
     verify_share: float = 1.0
+    carrier: str = "The word is:"
     recogniser: str | None = None
     speakable: SpeakableConfig = field(default_factory=SpeakableConfig)
     roundtrip: RoundtripConfig = field(default_factory=RoundtripConfig)

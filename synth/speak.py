@@ -8,10 +8,12 @@ import soxr  # type: ignore[import-untyped]
 
 from omniforge.schemas.record import Refusal
 from omniforge.synth.config import SynthConfig
+from omniforge.synth.normalise import normalise
 from omniforge.synth.roundtrip import SAMPLE_RATE, Recogniser, judge
 from omniforge.synth.tts.engine import Engine, SpeechError, Waveform
 from omniforge.synth.tts.registry import load_engine
 from omniforge.synth.utterance import Spoken, Utterance
+from omniforge.synth.voices import Voice
 
 
 class Speaker:
@@ -53,6 +55,9 @@ class Speaker:
                 return _not_spoken(utterance, error)
             heard = self._hear(utterance, samples)
             verdict = judge(utterance.text, heard, samples, self._config.roundtrip)
+            if heard is not None and not verdict.ok and self._config.carrier and len(normalise(utterance.text).split()) <= 2:
+                heard = self._hear_in_sentence(voice, samples)
+                verdict = judge(utterance.text, heard, samples, self._config.roundtrip)
             if verdict.ok:
                 return Spoken(
                     role=utterance.role,
@@ -66,12 +71,20 @@ class Speaker:
                     silence=verdict.silence,
                 )
             problems.append(f"{voice.name}: {verdict.why}")
-        return _refusal(utterance, "roundtrip", f"{utterance.role}: " + " | ".join(problems))
+        return _refusal(utterance, "roundtrip", f"{utterance.role} {utterance.text[:80]!r}: " + " | ".join(problems))
 
     def _hear(self, utterance: Utterance, samples: npt.NDArray[np.float32]) -> str | None:
         if self._recogniser is None or not self._config.verifies(utterance.key):
             return None
         return self._recogniser.transcribe(samples)
+
+    def _hear_in_sentence(self, voice: Voice, samples: npt.NDArray[np.float32]) -> str:
+        """Transcribe one or two words behind a sentence that leads up to them: alone they give a recogniser little to go by."""
+        assert self._recogniser is not None
+        carrier = self._config.carrier
+        before = _to_16k(self._engine.speak(carrier, voice, 0))
+        heard, lead = normalise(self._recogniser.transcribe(np.concatenate([before, samples]))), normalise(carrier)
+        return heard[len(lead) :].strip() if heard.startswith(lead) else heard
 
 
 def _to_16k(wave: Waveform) -> npt.NDArray[np.float32]:

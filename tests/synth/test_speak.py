@@ -73,6 +73,27 @@ def test_what_no_voice_makes_understood_is_refused_with_what_was_heard() -> None
     assert "nothing" in refused.detail
 
 
+def test_a_single_word_is_heard_again_behind_a_carrier() -> None:
+    engine = ToneEngine()
+    (spoken,) = Speaker(CONFIG, engine, Ears("Burt!", "The word is... Bird.")).speak([utterance("bird")])
+    assert isinstance(spoken, Spoken)
+    assert (spoken.voice, spoken.heard, spoken.seconds) == (EMBEDDED_VOICES[0], "bird", 0.5)
+    assert [text for text, _, _ in engine.calls] == ["bird", CONFIG.carrier]
+
+
+def test_a_wrong_word_is_refused_behind_the_carrier_too() -> None:
+    heard = ["Boat.", "The word is boat."] * 3
+    (refused,) = Speaker(CONFIG, ToneEngine(), Ears(*heard)).speak([utterance("bird")])
+    assert isinstance(refused, Refusal)
+    assert refused.reason == "roundtrip"
+
+
+def test_without_a_carrier_the_next_voice_is_tried() -> None:
+    (spoken,) = Speaker(replace(CONFIG, carrier=""), ToneEngine(), Ears("Burt!", "bird")).speak([utterance("bird")])
+    assert isinstance(spoken, Spoken)
+    assert spoken.voice == EMBEDDED_VOICES[1]
+
+
 def test_a_text_the_engine_cannot_read_is_refused() -> None:
     (refused,) = Speaker(CONFIG, ToneEngine(SpeechError("cannot read")), Ears()).speak([utterance("x")])
     assert isinstance(refused, Refusal)
