@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from omniforge.trainer.checkpoint import (
 )
 from omniforge.trainer.config import TrainConfig
 from omniforge.trainer.forward import accumulate
+from omniforge.trainer.generation.origin import describe
 from omniforge.trainer.loader import Loader, NoSamplesError, Position
 from omniforge.trainer.loss_table import LossGroups, summarise
 from omniforge.trainer.metrics import Progress, Recorder
@@ -96,9 +98,10 @@ def train_stage(config: TrainConfig, stage: Stage, dataset: Dataset, model: Drea
 def _prepare(config: TrainConfig, stage: Stage, dataset: Dataset, model: Dream, folder: Path, processes: Processes) -> StageRun:
     loader = Loader(dataset=dataset, weights=stage.weights, config=config.loader, seed=config.seed)
     if config.loader.verify:
-        by_first(lambda: verify_shards(dataset.store, loader.table), processes)
+        by_first(partial(verify_shards, dataset.store, loader.table), processes)
     there = checkpoints(folder)
-    state = _state(config, stage, loader, model, there[-1] if there else None)
+    description = by_first(partial(describe, dataset), processes)
+    state = _state(config, stage, loader, model, description, there[-1] if there else None)
     freeze(model, stage.frozen)
     model.to(processes.device).train()
     shard(model, processes)
@@ -207,7 +210,9 @@ def _held_out(config: TrainConfig, dataset: Dataset, processes: Processes) -> tu
     return validation_batches(loader, config.batch, config.validation.rows, processes)
 
 
-def _state(config: TrainConfig, stage: Stage, loader: Loader, model: Dream, checkpoint: Path | None) -> TrainingState:
+def _state(
+    config: TrainConfig, stage: Stage, loader: Loader, model: Dream, description: dict[str, Any], checkpoint: Path | None
+) -> TrainingState:
     """Return the state to begin with: a fresh one, or the checkpoint's if it belongs to the same run.
 
     Raises:
@@ -223,7 +228,7 @@ def _state(config: TrainConfig, stage: Stage, loader: Loader, model: Dream, chec
         position=Position(),
         identity=loader.identity(),
         settings=settings_of(config, stage, model),
-        dataset=_description(loader.dataset),
+        dataset=description,
     )
     if checkpoint is None:
         return fresh
@@ -253,16 +258,6 @@ def settings_of(config: TrainConfig, stage: Stage, model: Dream) -> dict[str, An
     }
     plain: dict[str, Any] = json.loads(json.dumps(settings))
     return plain
-
-
-def _description(dataset: Dataset) -> dict[str, Any]:
-    content = dataset.manifest.content
-    return {
-        "reference": dataset.reference,
-        "vocabulary": content.vocabulary,
-        "tokenizers": content.models,
-        "config": content.config,
-    }
 
 
 def _announce(stage: Stage, loader: Loader, state: TrainingState) -> None:
