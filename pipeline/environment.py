@@ -23,7 +23,8 @@ PACKAGES = (
 
 @cache
 def environment_facts() -> dict[str, str]:
-    """Versions, processor and threads of this process. Hosts, times and paths are left out: they change no byte."""
+    """Versions and processor of this process. Hosts, times and paths are left out: they change no byte."""
+    import soundfile
     import torch
 
     facts = {"python": platform.python_version(), "machine": platform.machine()}
@@ -32,6 +33,7 @@ def environment_facts() -> dict[str, str]:
             facts[package] = version(package)
         except PackageNotFoundError:
             facts[package] = "absent"
+    facts["libsndfile"] = soundfile.__libsndfile_version__
     facts["cpu_capability"] = torch.backends.cpu.get_cpu_capability()
     facts["device"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     return facts

@@ -162,3 +162,15 @@ def read_verified(store: Store, file: StoredFile) -> bytes:
             f"{store.root}/{file.url}: the bytes are not those the manifest names; restore or rebuild the object"
         )
     return data
+
+
+def read_content(store: Store, url: str) -> bytes:
+    """Read an object that `put_content` named and hold it against the hash in its name.
+
+    Raises:
+        StorageError: the bytes are not those that were written.
+    """
+    data = store.read(url)
+    if not url.partition(".")[0].endswith(f"-{hashlib.sha256(data).hexdigest()[:16]}"):
+        raise StorageError(f"{store.root}/{url}: the bytes are not those its name tells of; restore or rebuild the object")
+    return data

@@ -9,7 +9,7 @@ import polars as pl
 from omniforge.pipeline.manifest import read_part
 from omniforge.pipeline.plan import Unit
 from omniforge.pipeline.reference import Dataset
-from omniforge.pipeline.storage import Store
+from omniforge.pipeline.storage import Store, read_content
 from omniforge.schemas.index import RecordIndex
 from omniforge.schemas.table import require_valid
 
@@ -24,6 +24,6 @@ def media_units(dataset: Dataset) -> Iterator[dict[str, Any]]:
 
 def unit_rows(store: Store, unit: Unit) -> list[dict[str, Any]]:
     """Read the index rows of a unit's range, with the name of their shard filled in, and hold them against the contract."""
-    frame = pl.read_parquet(io.BytesIO(store.read(unit.index)))
+    frame = pl.read_parquet(io.BytesIO(read_content(store, unit.index)))
     require_valid(RecordIndex, frame, unit.index)
     return frame[unit.start : unit.stop].to_dicts()

@@ -25,7 +25,11 @@ def start(root: Path, seconds: str) -> subprocess.Popen[str]:
 
 
 def objects(root: Path) -> dict[str, bytes]:
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file() and ".writing-" not in path.name}
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and ".writing-" not in path.name
+    }
 
 
 def kill_tree(pid: int) -> None:

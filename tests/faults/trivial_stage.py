@@ -1,6 +1,6 @@
 """A build whose stage is trivial: each unit writes its record numbers. Run as a program, so that a test can kill it.
 
-    python trivial_stage.py ROOT UNITS SECONDS_PER_UNIT
+python trivial_stage.py ROOT UNITS SECONDS_PER_UNIT
 """
 
 import sys

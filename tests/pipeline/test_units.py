@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from omniforge.pipeline.plan import make_unit
-from omniforge.pipeline.storage import Store
+from omniforge.pipeline.storage import StorageError, Store
 from omniforge.pipeline.units import media_units, unit_rows
 
 
@@ -46,3 +46,12 @@ def test_the_rows_of_a_range_are_read_with_their_shard(local: Store, toy: Any, s
     rows = unit_rows(local, unit)
     assert [row["key"] for row in rows] == [toy.record(number).key for number in range(start, stop)]
     assert {row["shard"] for row in rows} == {entry.shard.url}
+
+
+def test_an_index_altered_since_it_was_committed_is_not_worked_on(local: Store, toy: Any) -> None:
+    from omniforge.pipeline.media import commit_records
+
+    entry = commit_records(local, toy.unit(), [toy.record(1)])
+    local.write(entry.index.url, local.read(entry.index.url) + b" ")
+    with pytest.raises(StorageError, match="not those its name tells of"):
+        unit_rows(local, toy.unit(stage="tokenize", index=entry.index.url))
