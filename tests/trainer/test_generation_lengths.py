@@ -1,11 +1,11 @@
 """How long a response may get: as its corpus says, or as published."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from token_datasets import VOCABULARY, made_dataset
+from token_datasets import VOCABULARY, made_dataset, make_sample, publish_samples
 
 from omniforge.trainer.generation.lengths import LengthFit, fit_lengths, response_length
 from omniforge.trainer.generation.origin import describe, origin_of, read_origin
@@ -18,6 +18,20 @@ def test_a_corpus_whose_answers_grow_with_their_prompts_is_fitted_exactly(tmp_pa
         assert fit.per_prompt_token == pytest.approx(1.0)
         assert fit.base == pytest.approx(-1.0)
         assert fit.spread == pytest.approx(0.0, abs=1e-4)
+
+
+def test_answers_that_do_not_grow_with_their_prompts_have_a_mean(tmp_path: Path) -> None:
+    samples = [make_sample("vqa", number) for number in range(40)]
+    longest = max(len(one.sample.ids) for one in samples)
+    # The longer the prompt, the shorter the answer.
+    falling = []
+    for one in samples:
+        length = len(one.sample.ids)
+        answer = (length - 1 - (longest - length) // 4, length)
+        falling.append(replace(one, sample=replace(one.sample, loss_spans=(answer,))))
+    fits = fit_lengths(publish_samples(tmp_path, {"falling": falling}))
+    assert fits["vqa"].per_prompt_token == 0
+    assert fits["vqa"].spread > 0
 
 
 def test_a_corpus_with_one_length_is_its_mean(tmp_path: Path) -> None:

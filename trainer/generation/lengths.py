@@ -14,6 +14,9 @@ _TAIL = 8
 _PUBLISHED: Mapping[str, int] = {"caption": 64, "vqa": 64, "svqa": 128}
 """Masks of the published examples, for tasks whose responses have no length of their own (vocabulary.json)."""
 
+_LEAST_EXPLAINED = 0.1
+"""Share of the variance of responses that their prompts have to explain."""
+
 _FITS = """
     select task, regr_intercept(response, prompt) as base, regr_slope(response, prompt) as slope, avg(response) as mean,
         stddev_pop(response) as deviation, regr_r2(response, prompt) as explained
@@ -48,13 +51,15 @@ def fit_lengths(dataset: Dataset) -> dict[str, LengthFit]:
 
 
 def _fit(row: Mapping[str, float | None]) -> LengthFit:
-    """Read one task; where all prompts or all responses have one length there is no line, but a mean."""
-    mean, deviation, slope = row["mean"] or 0.0, row["deviation"] or 0.0, row["slope"]
-    if slope is None or not math.isfinite(slope):
+    """Read one task: a line where longer prompts go with longer responses, else the mean.
+
+    A falling line, or one that explains next to nothing, is chance and would lead astray beyond the prompts of the corpus.
+    """
+    mean, deviation = row["mean"] or 0.0, row["deviation"] or 0.0
+    base, slope, explained = row["base"], row["slope"], row["explained"]
+    if base is None or slope is None or explained is None or not (slope > 0 and explained > _LEAST_EXPLAINED):
         return LengthFit(base=mean, per_prompt_token=0.0, spread=deviation)
-    explained = row["explained"]
-    unexplained = deviation * math.sqrt(max(0.0, 1 - (explained if explained is not None else 0.0)))
-    return LengthFit(base=row["base"] or 0.0, per_prompt_token=slope, spread=unexplained)
+    return LengthFit(base=base, per_prompt_token=slope, spread=deviation * math.sqrt(max(0.0, 1 - explained)))
 
 
 def response_length(task: str, prompt_tokens: int, text_tokens: int, fits: Mapping[str, LengthFit]) -> ResponseLength:
