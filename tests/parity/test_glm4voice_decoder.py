@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
+
 from omniforge.tokenizers.glm4voice.config import FlowConfig, HiftConfig
 from omniforge.tokenizers.glm4voice.flow import FlowDecoder, Prompt, flow_times
 from omniforge.tokenizers.glm4voice.hift import HiftGenerator
 from omniforge.tokenizers.weights import load_strict
-from safetensors.torch import load_file
 
 ROOT = Path(os.environ.get("PARITY_DIR", Path(__file__).parent / "fixtures"))
 FOLDER = ROOT / "glm4voice_decoder"

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
+
 from omniforge.tokenizers.glm4voice.config import EncoderConfig
 from omniforge.tokenizers.glm4voice.encoder import SpeechEncoder
 from omniforge.tokenizers.glm4voice.mel import mel_filters, resample
 from omniforge.tokenizers.glm4voice.segments import batch_features, encode_segments, split_segments
 from omniforge.tokenizers.weights import load_strict
-from safetensors.torch import load_file
 
 ROOT = Path(os.environ.get("PARITY_DIR", Path(__file__).parent / "fixtures"))
 FOLDER = ROOT / "glm4voice_tokenizer"

@@ -33,6 +33,8 @@ def export(folder: Path, encoder: SpeechEncoder, flow: FlowDecoder, hift: HiftGe
         halves = {name: tensor.half().contiguous() for name, tensor in module.state_dict().items()}
         partial = folder / f".{PART_NAMES[part]}.partial"
         save_file(halves, partial)
+        # The library writes files that only their owner may read.
+        partial.chmod(0o644)
         partial.replace(folder / PART_NAMES[part])
     for name, content in (
         (CONFIG_NAME, {"tokenizer": TOKENIZER, "decoder": DECODER, "steps": STEPS}),
