@@ -19,7 +19,7 @@ from omniforge.tokenizers.pictures import picture_to_pixels
 LOG = logging.getLogger(__name__)
 
 BATCH = 4
-SCENES_SHARE = 0.75
+SCENES_SHARE = 0.88
 FIRST_SCENE = 1 << 40
 """Scenes to train on have seeds from here on, so that a corpus, which counts from 0, holds none of them."""
 
@@ -49,7 +49,6 @@ def train_image_tokenizer(*, data: str | None, output: str, steps: int, size: in
     if size < 1 or size % EMBEDDED_SIZES.downsampling:
         raise ValueError(f"size={size} is not a multiple of {EMBEDDED_SIZES.downsampling}, the pixels across one code")
     paths = picture_paths(Path(data)) if data is not None else ()
-    torch.set_num_threads(1)
     batches = picture_batches(paths, size=size, seed=seed)
     config = TrainingConfig(steps=steps, seed=seed, learning_rate=1e-3, warmup=100)
     train_tokenizer(EMBEDDED_SIZES, config, batches, Path(output), resume=resume)

@@ -9,6 +9,8 @@ from PIL import Image
 from omniforge.jobs.tokenizer_image_training import picture_batches, picture_paths, train_image_tokenizer
 from omniforge.tokenizers.magvit2.tokenizer import ImageTokenizer
 
+torch.set_num_threads(1)
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

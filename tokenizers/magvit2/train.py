@@ -47,6 +47,7 @@ class TrainingConfig:
         adversarial_from: First step with the adversarial loss.
         bfloat16: Whether convolutions compute in bfloat16.
         seed: Seed of the initial weights.
+        device: Where to train.
         save_every: Steps between checkpoints.
     """
 
@@ -62,6 +63,7 @@ class TrainingConfig:
     adversarial_from: int = 0
     bfloat16: bool = True
     seed: int = 0
+    device: str = "cpu"
     save_every: int = 250
 
     def __post_init__(self) -> None:
@@ -101,15 +103,18 @@ class TokenizerTraining:
         self.step = 0
         self.model = Magvit2(sizes)
         initialise(self.model)
+        self.model.to(config.device)
         self.averaged = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), betas=(0.9, 0.98), weight_decay=1e-4)
-        self.discriminator = PatchDiscriminator() if config.adversarial else None
+        self.discriminator = PatchDiscriminator().to(config.device) if config.adversarial else None
         self.discriminator_optimizer = (
             torch.optim.AdamW(self.discriminator.parameters(), betas=(0.5, 0.9)) if self.discriminator else None
         )
         self.features: nn.Module | None = None
         if config.perceptual_network is not None:
-            self.features = torch.jit.load(str(config.perceptual_network)).eval()  # type: ignore[no-untyped-call]
+            self.features = torch.jit.load(  # type: ignore[no-untyped-call]
+                str(config.perceptual_network), map_location=config.device
+            ).eval()
             for parameter in self.features.parameters():
                 parameter.requires_grad_(False)
 
@@ -212,11 +217,11 @@ def train_tokenizer(
         raise ValueError(f"tokenizer training in {output}: {'no' if resume else 'a'} checkpoint is there. {advice}.")
     training = TokenizerTraining(sizes, config)
     if resume:
-        training.restore(torch.load(checkpoint, weights_only=True))
+        training.restore(torch.load(checkpoint, map_location=config.device, weights_only=True))
     stream = batches(training.step)
     started, first = time.monotonic(), training.step
     while training.step < config.steps:
-        losses = training.train_step(next(stream))
+        losses = training.train_step(next(stream).to(config.device))
         if training.step % 25 == 0:
             pace = (time.monotonic() - started) / (training.step - first)
             line = json.dumps({"step": training.step, "seconds_per_step": round(pace, 3)} | losses)
@@ -231,7 +236,7 @@ def train_tokenizer(
 def save_tokenizer(model: Magvit2, weights: Path, config: Path) -> None:
     """Write weights (floats as float16, which halves the file and leaves the pictures equal) and sizes, atomically."""
     tensors = {
-        key: (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
+        key: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
         for key, tensor in model.state_dict().items()
     }
     _replace(weights, lambda path: save_file(tensors, path))
