@@ -7,12 +7,11 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from omniforge.pipeline.reference import Dataset
 from omniforge.tokenizers.vocabulary import Vocabulary, VocabularyLayout
-from omniforge.trainer.corruption import draw_tail_length
+from omniforge.trainer.corruption import LONGEST_TAIL
 from omniforge.trainer.mixture import STREAMS, draws_per_epoch, window_range
 from omniforge.trainer.packing import pack
 from omniforge.trainer.shuffle import permuted, seed_of
@@ -214,8 +213,7 @@ class Loader:
         name = f"{stream}/{number}"
         if self.vocabulary.pad in sample.ids:
             return Draw(sample, name, 0)
-        generator = torch.Generator().manual_seed(seed_of(self.seed, "tail", name))
-        return Draw(sample, name, draw_tail_length(generator))
+        return Draw(sample, name, 1 + seed_of(self.seed, "tail", name) % LONGEST_TAIL)
 
 
 def vocabulary_of(dataset: Dataset) -> Vocabulary:

@@ -1,10 +1,8 @@
 """From the bytes of a span to samples, and what is checked on the way."""
 
-import ast
 import hashlib
 import io
 import json
-import struct
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,7 +69,7 @@ def read_span(store: Store, table: SpanTable, number: int, split: str, vocabular
             for key, files in groupby(_members(data), key=lambda member: member[0].partition(".")[0])
             if (sample := _sample(key, dict(files), split, table.longest, vocabulary)) is not None
         )
-    except (ValueError, KeyError, TypeError, struct.error) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"training data: {where}, bytes {start}..{stop}: {error}; not what was published, restore or rebuild the shard"
         ) from error
@@ -123,8 +121,10 @@ def _members(data: bytes) -> Iterator[tuple[str, memoryview]]:
     position = 0
     while position + _TAR_BLOCK <= len(data) and data[position]:
         header = data[position : position + _TAR_BLOCK]
-        checksum = int(header[_CHECKSUM].strip(b"\0 ") or b"0", 8)
-        if sum(header) - sum(header[_CHECKSUM]) + 8 * ord(" ") != checksum:
+        checksum = header[_CHECKSUM]
+        # Most of a header is zero, and summing what is not is several times as fast.
+        found = sum(header.translate(None, b"\0")) - sum(checksum) + len(checksum) * ord(" ")
+        if found != int(checksum.strip(b"\0 ") or b"0", 8):
             raise ValueError(f"no tar header at byte {position} of the span")
         name, size = header[:100].rstrip(b"\0").decode(), int(header[124:135], 8)
         position += _TAR_BLOCK
@@ -135,7 +135,7 @@ def _members(data: bytes) -> Iterator[tuple[str, memoryview]]:
 
 
 def _sample(key: str, files: dict[str, memoryview], split: str, longest: int, vocabulary: Vocabulary) -> StoredSample | None:
-    document: dict[str, Any] = json.loads(bytes(files[f"{key}.json"]))
+    document: dict[str, Any] = json.loads(str(files[f"{key}.json"], "utf-8"))
     ids = _read_ids(files[f"{key}.ids.npy"], key)
     if document["split"] != split or len(ids) > longest:
         return None
@@ -161,11 +161,9 @@ def _read_ids(data: memoryview, key: str) -> NDArray[np.uint32]:
     """Read a one-dimensional little-endian uint32 .npy without a copy."""
     if bytes(data[:8]) != b"\x93NUMPY\x01\x00":
         raise ValueError(f"{key}.ids.npy is no NumPy file of version 1")
-    (length,) = struct.unpack("<H", data[8:10])
-    header = bytes(data[10 : 10 + length])
-    if header.startswith(b"{'descr': '<u4', 'fortran_order': False, 'shape': ("):
-        shape = ast.literal_eval(header.partition(b"'shape': ")[2].rpartition(b",")[0].decode())
-        ids: NDArray[np.uint32] = np.frombuffer(data[10 + length :], dtype="<u4")
-        if shape == ids.shape:
-            return ids
+    start = 10 + int.from_bytes(data[8:10], "little")
+    count = (len(data) - start) // 4
+    expected = b"{'descr': '<u4', 'fortran_order': False, 'shape': (%d,), }" % count
+    if bytes(data[10 : 10 + len(expected)]) == expected and start + 4 * count == len(data):
+        return np.frombuffer(data, dtype="<u4", count=count, offset=start)
     raise ValueError(f"{key}.ids.npy is no whole vector of uint32")
