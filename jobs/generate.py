@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def register(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    from omniforge.trainer.generation.prompts import NEEDS, TASKS
+    from omniforge.trainer.generation.tasks import NEEDS, TASKS
 
     takes = "\n".join(f"  {task}: {', '.join(needed)}".replace("cover", "mask or box") for task, needed in NEEDS.items())
     parser = subparsers.add_parser(

@@ -16,7 +16,8 @@ from omniforge.jobs.config import ConfigError
 from omniforge.pipeline.filters.pictures import PictureConfig, check_picture
 from omniforge.pipeline.filters.problem import Problem
 from omniforge.pipeline.filters.sound import SoundConfig, check_sound
-from omniforge.trainer.generation.prompts import NEEDS, GenerationTask, Prompt
+from omniforge.trainer.generation.prompts import Prompt
+from omniforge.trainer.generation.tasks import NEEDS, GenerationTask
 
 FIELDS = ("text", "question", "image", "audio", "mask", "box")
 _FILES = ("image", "audio", "mask")

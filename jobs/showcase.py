@@ -14,8 +14,9 @@ from omniforge.pipeline.media import read_record
 from omniforge.pipeline.reference import Dataset, open_dataset
 from omniforge.pipeline.tasks import plan_samples
 from omniforge.schemas.record import MediaFile, Record
-from omniforge.trainer.generation.prompts import NEEDS, TASKS, GenerationTask, Prompt
+from omniforge.trainer.generation.prompts import Prompt
 from omniforge.trainer.generation.showcase import Exhibit
+from omniforge.trainer.generation.tasks import NEEDS, TASKS, GenerationTask
 
 _PICKED = """
     select key, dataset from (

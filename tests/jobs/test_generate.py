@@ -13,7 +13,7 @@ from tiny_checkpoint import GENERATION, picture, save_checkpoint, save_tokenizer
 
 from omniforge.jobs import generate
 from omniforge.jobs.config import ConfigError
-from omniforge.trainer.generation.prompts import TASKS
+from omniforge.trainer.generation.tasks import TASKS
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,8 @@ from omniforge.schemas.record import Kind, MediaFile, Record, record_key
 from omniforge.tokenizers.chat import Sample
 from omniforge.trainer.generation.codecs import Codecs
 from omniforge.trainer.generation.origin import describe, origin_of
-from omniforge.trainer.generation.prompts import TASKS, GenerationTask, lay_out_prompt
+from omniforge.trainer.generation.prompts import lay_out_prompt
+from omniforge.trainer.generation.tasks import TASKS, GenerationTask
 
 
 def photo(role: str, seed: int) -> MediaFile:

@@ -13,8 +13,9 @@ from omniforge.trainer.generation.codecs import Codecs
 from omniforge.trainer.generation.frames import UNDECIDED, contact_strip, unmasking_frames
 from omniforge.trainer.generation.origin import read_origin
 from omniforge.trainer.generation.presets import default_sampling, published_sampling
-from omniforge.trainer.generation.prompts import TASKS, GenerationTask, Prompt
+from omniforge.trainer.generation.prompts import Prompt
 from omniforge.trainer.generation.responses import GenerationConfig, Response, respond
+from omniforge.trainer.generation.tasks import TASKS, GenerationTask
 from omniforge.trainer.model.checkpoint_keys import load_pretrained
 from omniforge.trainer.model.transformer import Dream
 

@@ -9,8 +9,8 @@ from typing import Any, Self
 import soundfile
 
 from omniforge.trainer.generation.frames import contact_strip, unmasking_frames
-from omniforge.trainer.generation.prompts import GenerationTask
 from omniforge.trainer.generation.responses import Response
+from omniforge.trainer.generation.tasks import GenerationTask
 
 
 class ResponseWriter:

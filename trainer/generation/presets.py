@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from omniforge.trainer.generation.prompts import GenerationTask
+from omniforge.trainer.generation.tasks import GenerationTask
 from omniforge.trainer.sampler.config import SamplingConfig
 from omniforge.trainer.sampler.presets import reference_config
 

@@ -1,8 +1,6 @@
 """What a user asks for, and how it is laid out before a model sees it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -15,22 +13,8 @@ from omniforge.tokenizers.chat import Sample, SpeechCodes, SpeechFeatures, lay_o
 from omniforge.tokenizers.sensevoice.encoder import QUERIES
 from omniforge.tokenizers.vocabulary import AUDIO_TAG, IMAGE_TAG
 from omniforge.trainer.generation.codecs import Codecs
+from omniforge.trainer.generation.tasks import NEEDS, GenerationTask
 from omniforge.trainer.model.audio import AudioClips
-
-GenerationTask = Literal["t2i", "caption", "vqa", "asr", "tts", "svqa", "s2i", "inpaint"]
-TASKS: tuple[GenerationTask, ...] = get_args(GenerationTask)
-
-NEEDS: Mapping[GenerationTask, tuple[str, ...]] = {
-    "t2i": ("text",),
-    "caption": ("image",),
-    "vqa": ("image", "question"),
-    "asr": ("audio",),
-    "tts": ("text",),
-    "svqa": ("audio", "image"),
-    "s2i": ("audio",),
-    "inpaint": ("text", "image", "cover"),
-}
-"""Fields of a `Prompt` that a task takes, all of them and no others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from omniforge.trainer.generation.codecs import Codecs
 from omniforge.trainer.generation.lengths import picture_steps, response_length
-from omniforge.trainer.generation.prompts import GenerationTask, LaidPrompt, Prompt, lay_out_prompt
+from omniforge.trainer.generation.prompts import LaidPrompt, Prompt, lay_out_prompt
+from omniforge.trainer.generation.tasks import GenerationTask
 from omniforge.trainer.generation.templates import (
     Template,
     picture_template,

@@ -14,8 +14,9 @@ from PIL import Image
 from omniforge.trainer.generation.codecs import Codecs
 from omniforge.trainer.generation.files import write_frames, write_response
 from omniforge.trainer.generation.presets import default_sampling
-from omniforge.trainer.generation.prompts import TASKS, GenerationTask, Prompt
+from omniforge.trainer.generation.prompts import Prompt
 from omniforge.trainer.generation.responses import GenerationConfig, Response, respond
+from omniforge.trainer.generation.tasks import TASKS, GenerationTask
 from omniforge.trainer.model.transformer import Dream
 
 SPEECH_RATE = 16_000
