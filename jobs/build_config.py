@@ -7,6 +7,7 @@ from typing import Any
 from omniforge.jobs.config import ConfigError, from_mapping
 from omniforge.pipeline.engine import EngineConfig
 from omniforge.pipeline.pull import Corpus, PullConfig
+from omniforge.pipeline.reference import NAME
 from omniforge.pipeline.sources.formats import FORMATS
 from omniforge.pipeline.sources.source import Source
 from omniforge.pipeline.synthesis import SynthesisConfig
@@ -47,6 +48,8 @@ class BuildConfig:
     single_writer: bool = False
 
     def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise ValueError(f"name {self.name!r}: use letters, digits, '.', '_' and '-'; datasets are named after it")
         names = [corpus.name for corpus in self.corpora]
         if repeated := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"two corpora are named {sorted(repeated)[0]!r}; keys carry the name, so it has to be unique")

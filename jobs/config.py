@@ -32,7 +32,7 @@ def load_config(cls: type[T], path: str | None, overrides: Sequence[str]) -> T:
         key, equals, text = override.partition("=")
         if not equals or not key:
             raise ConfigError(f"override {override!r}: write key=value")
-        _set(values, key.split("."), yaml.safe_load(text), override)
+        _set(values, key.split("."), _parsed(text, override), override)
     return from_mapping(cls, values, path or "configuration")
 
 
@@ -62,6 +62,13 @@ def _read(path: str) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise ConfigError(f"{path} holds no mapping at its top level")
     return loaded
+
+
+def _parsed(text: str, override: str) -> object:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"override {override!r}: the value is not valid YAML: {error}") from None
 
 
 def _set(values: dict[str, Any], path: Sequence[str], value: object, override: str) -> None:

@@ -130,7 +130,8 @@ def tokenize_operators(source: Store, target: Store, config: TokenizeConfig) -> 
     def build_encode() -> Step:
         import torch
 
-        torch.set_num_threads(max(1, int(config.actor_cpus)))
+        # One thread, whatever the machine: codes near a rounding border could differ with another number of threads.
+        torch.set_num_threads(1)
         tokenizers = Tokenizers.load(config)
 
         def step(row: Row) -> Row:
