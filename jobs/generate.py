@@ -92,7 +92,8 @@ def generation_config(options: argparse.Namespace) -> "GenerationConfig":
     names = ("temperature", "top_p", "top_k", "order", "guidance", "repetition_penalty", "position_penalty")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     try:
-        sampling = replace((published_sampling if published else default_sampling)(options.task), **given)
+        usual = published_sampling(options.task) if published else default_sampling(options.task, options.temperature or 0.0)
+        sampling = replace(usual, **given)
         return GenerationConfig(
             sampling=sampling, steps=options.steps, length=options.length, published=published, batch=options.batch
         )

@@ -20,12 +20,26 @@ class Allowed:
     of_position: Tensor
 
     def __post_init__(self) -> None:
-        if not bool(self.sets.any(dim=1).all()):
-            raise ValueError("sampling: a set of allowed ids is empty; nothing could be chosen from it")
+        if not bool(self.sets.any(dim=1).all()) or int(self.sets.any(dim=0).sum()) < 2:
+            raise ValueError(
+                "sampling: a set of allowed ids is empty, or all sets together hold one id; nothing could be chosen from them, "
+                "so give such ids in the response"
+            )
 
-    def restrict(self, logits: Tensor, positions: Tensor) -> Tensor:
-        """Return the (n, vocab_size) logits of (n,) response positions with -inf at ids that may not stand there."""
-        return logits.masked_fill(~self.sets[self.of_position[positions]], -torch.inf)
+    def narrow(self, logits: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits of the ids that are allowed anywhere, -inf where one may not stand, and these ids.
+
+        Leaving the others out, rather than hiding them, saves most of the work of scoring.
+
+        Args:
+            logits: (n, vocab_size).
+            positions: (n,) int64 response positions.
+
+        Returns:
+            (n, ids) logits and (ids,) int64, ascending.
+        """
+        ids = self.sets.any(dim=0).nonzero()[:, 0]
+        return logits[:, ids].masked_fill(~self.sets[:, ids][self.of_position[positions]], -torch.inf), ids
 
 
 def allow(vocab_size: int, choices: Sequence[Tensor], of_position: Tensor) -> Allowed:

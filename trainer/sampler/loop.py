@@ -178,14 +178,11 @@ def _fill(
     if not config.reference:
         logits = logits.clone()
         logits[:, model.config.mask_token_id] = -torch.inf
-    if row.allowed is not None:
-        logits = row.allowed.restrict(logits, masked)
     if config.order == "origin":
         probability = fill_probability(row.block_step, block.steps, config.eps)
         opened = torch.rand(len(masked), generator=row.generator, device=logits.device) < probability
         masked, logits = masked[opened], logits[opened]
-    shaped = shape_logits(logits, config, _repeated(row, model, config))
-    choices, confidence = choose(shaped, config.temperature, config.order, row.generator)
+    choices, confidence = _score(row, masked, logits, model, config)
     taken = torch.arange(len(masked), device=logits.device)
     if config.order != "origin":
         inside = (masked >= block.start) & (masked < block.stop)
@@ -205,6 +202,17 @@ def _fill(
             confidence=confidence,
         )
         on_step(trace)
+
+
+def _score(row: _Row, masked: Tensor, logits: Tensor, model: Dream, config: SamplingConfig) -> tuple[Tensor, Tensor]:
+    """Return (n,) int64 choices for the (n,) masked positions and (n,) float32 confidences."""
+    repeated = _repeated(row, model, config)
+    if row.allowed is None:
+        return choose(shape_logits(logits, config, repeated), config.temperature, config.order, row.generator)
+    narrowed, ids = row.allowed.narrow(logits, masked)
+    shaped = shape_logits(narrowed, config, torch.isin(ids, repeated).nonzero()[:, 0])
+    choices, confidence = choose(shaped, config.temperature, config.order, row.generator)
+    return ids[choices], confidence
 
 
 def _repeated(row: _Row, model: Dream, config: SamplingConfig) -> Tensor:

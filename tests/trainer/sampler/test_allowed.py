@@ -59,9 +59,19 @@ def test_allowing_every_id_changes_nothing(model: Dream, config: SamplingConfig)
     assert torch.equal(free, restricted)
 
 
-def test_an_empty_set_is_refused() -> None:
-    with pytest.raises(ValueError, match="empty"):
-        Allowed(sets=torch.zeros(1, 4, dtype=torch.bool), of_position=torch.zeros(2, dtype=torch.int64))
+@pytest.mark.parametrize("sets", [[[True, True], [False, False]], [[False, True]], [[False, True], [False, True]]])
+def test_sets_that_leave_no_choice_are_refused(sets: list[list[bool]]) -> None:
+    with pytest.raises(ValueError, match="nothing could be chosen"):
+        Allowed(sets=torch.tensor(sets), of_position=torch.zeros(2, dtype=torch.int64))
+
+
+def test_leaving_ids_out_is_the_same_as_hiding_them() -> None:
+    allowed = allow(VOCABULARY, [torch.arange(3), torch.tensor([40, 41])], HALVES)
+    logits, positions = torch.randn(4, VOCABULARY), torch.tensor([0, 5, 12, 23])
+    narrowed, ids = allowed.narrow(logits, positions)
+    hidden = torch.full_like(logits, -torch.inf).index_copy(1, ids, narrowed)
+    assert ids.tolist() == [0, 1, 2, 40, 41]
+    assert torch.equal(hidden, logits.masked_fill(~allowed.sets[HALVES[positions]], -torch.inf))
 
 
 def test_a_request_may_have_steps_of_its_own(model: Dream) -> None:
