@@ -1,14 +1,18 @@
 """Training: resuming gives what an uninterrupted run gives, the codebook comes alive, rows hold what was drawn."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from omniforge.tokenizers.glm4voice.config import EncoderConfig, FlowEncoderConfig
+from omniforge.tokenizers.glm4voice.config import EncoderConfig, EstimatorConfig, FlowEncoderConfig
 from omniforge.tokenizers.glm4voice.embedded_sizes import MEL_SCALE
 from omniforge.tokenizers.glm4voice.encoder import SpeechEncoder
 from omniforge.tokenizers.glm4voice.examples import SpeechExample, featurise
+from omniforge.tokenizers.glm4voice.flow_estimator import VelocityEstimator
+from omniforge.tokenizers.glm4voice.flow_start import start_straight
 from omniforge.tokenizers.glm4voice.quantiser import MovingCodebook
 from omniforge.tokenizers.glm4voice.train import Schedule, save_atomically, train_stage
 from omniforge.tokenizers.glm4voice.train_codes import CodeLearner, draw_rows, recognition_loss
@@ -162,3 +166,33 @@ def test_learning_codes_lowers_the_losses():
         optimizer.step()
         values.append(loss.item())
     assert values[-1] < 0.8 * values[0]
+
+
+def estimator_config(width):
+    return EstimatorConfig(
+        in_channels=32,
+        out_channels=8,
+        channels=(width, width),
+        attention_head_dim=8,
+        n_blocks=1,
+        num_mid_blocks=1,
+        num_heads=2,
+    )
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.3, 0.5])
+def test_the_flow_starts_straight_at_mu(moment):
+    torch.manual_seed(0)
+    estimator = VelocityEstimator(estimator_config(16))
+    start_straight(estimator)
+    mel, noise = torch.randn(2, 8, 60), torch.randn(2, 8, 60)
+    point = (1 - moment) * noise + moment * mel
+    time = torch.full((2,), moment)
+    velocity = estimator(point, mel, torch.zeros(2, 8), torch.zeros_like(mel), time)
+    assert (velocity - (mel - noise)).square().mean() < 0.4
+
+
+def test_a_level_narrower_than_the_mel_cannot_start_straight():
+    config = dataclasses.replace(estimator_config(8), in_channels=64, out_channels=16)
+    with pytest.raises(ValueError, match="16"):
+        start_straight(VelocityEstimator(config))

@@ -1,4 +1,4 @@
-"""Train the flow decoder on frozen codes: conditional flow matching, with a regression that makes mu a mel early."""
+"""Train the flow decoder on frozen codes: first mu as a regression of the mel, then the flow that starts from it."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from omniforge.tokenizers.glm4voice.encoder import SpeechEncoder
@@ -16,7 +16,6 @@ from omniforge.tokenizers.glm4voice.train import Schedule, train_stage
 
 _BATCH_FRAMES = 2400
 _UNCONDITIONAL_SHARE = 0.2
-_REGRESSION_WEIGHT = 0.5
 _SIGMA_MIN = 1e-6
 
 
@@ -40,36 +39,54 @@ def code_features(encoder: SpeechEncoder, features: Sequence[SpeechFeatures]) ->
     return coded
 
 
-def train_flow(
-    model: FlowDecoder,
-    speech: Sequence[CodedSpeech],
-    schedule: Schedule,
-    checkpoint: Path,
-    *,
-    seed: int,
-    resume: bool,
-) -> None:
-    """Train the mel decoder in place on whole utterances; those of a batch have the same number of codes."""
-    by_length: dict[int, list[CodedSpeech]] = defaultdict(list)
-    for item in speech:
-        by_length[len(item.codes)].append(item)
-    groups = [by_length[length] for length in sorted(by_length)]
-    seconds = torch.tensor([len(group) * len(group[0].codes) for group in groups], dtype=torch.float32)
+class _Batches:
+    """Draws utterances with the same number of codes, so that a batch needs no padding."""
 
-    def losses(generator: torch.Generator) -> Mapping[str, Tensor]:
-        group = groups[int(torch.multinomial(seconds, 1, generator=generator))]
+    def __init__(self, speech: Sequence[CodedSpeech]) -> None:
+        by_length: dict[int, list[CodedSpeech]] = defaultdict(list)
+        for item in speech:
+            by_length[len(item.codes)].append(item)
+        self._groups = [by_length[length] for length in sorted(by_length)]
+        self._weights = torch.tensor([float(len(group) * len(group[0].codes)) for group in self._groups])
+
+    def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return codes, [batch, codes], and mels, float32 [batch, mels, frames]."""
+        group = self._groups[int(torch.multinomial(self._weights, 1, generator=generator))]
         size = max(1, _BATCH_FRAMES // group[0].mel.shape[1])
         items = [group[index] for index in torch.randint(len(group), (size,), generator=generator).tolist()]
-        codes = torch.stack([item.codes for item in items])
-        mel = torch.stack([item.mel for item in items]).float()
-        with torch.autocast("cpu", torch.bfloat16):
-            mu = model.condition(codes)
-            return {
-                "flow": _flow_loss(model, mu, mel, generator),
-                "mu": _REGRESSION_WEIGHT * functional.l1_loss(mu.float(), mel),
-            }
+        return torch.stack([item.codes for item in items]), torch.stack([item.mel for item in items]).float()
 
-    train_stage(model, losses, schedule, checkpoint, seed=seed, resume=resume)
+
+def train_condition(
+    model: FlowDecoder, speech: Sequence[CodedSpeech], schedule: Schedule, checkpoint: Path, *, seed: int, resume: bool
+) -> None:
+    """Train everything before the estimator in place, so that mu is the mel as far as the codes tell it."""
+    batches = _Batches(speech)
+    trained = nn.ModuleDict(
+        {name: child for name, child in model.named_children() if name not in {"decoder", "spk_embed_affine_layer"}}
+    )
+
+    def losses(generator: torch.Generator) -> Mapping[str, Tensor]:
+        codes, mel = batches.draw(generator)
+        return {"mu": functional.l1_loss(model.condition(codes), mel)}
+
+    train_stage(trained, losses, schedule, checkpoint, seed=seed, resume=resume)
+
+
+def train_velocity(
+    model: FlowDecoder, speech: Sequence[CodedSpeech], schedule: Schedule, checkpoint: Path, *, seed: int, resume: bool
+) -> None:
+    """Train the estimator in place, on the mu of `train_condition`."""
+    batches = _Batches(speech)
+    trained = nn.ModuleDict({"decoder": model.decoder, "spk_embed_affine_layer": model.spk_embed_affine_layer})
+
+    def losses(generator: torch.Generator) -> Mapping[str, Tensor]:
+        codes, mel = batches.draw(generator)
+        with torch.no_grad():
+            mu = model.condition(codes)
+        return {"flow": _flow_loss(model, mu, mel, generator)}
+
+    train_stage(trained, losses, schedule, checkpoint, seed=seed, resume=resume)
 
 
 def _flow_loss(model: FlowDecoder, mu: Tensor, mel: Tensor, generator: torch.Generator) -> Tensor:
@@ -82,5 +99,6 @@ def _flow_loss(model: FlowDecoder, mu: Tensor, mel: Tensor, generator: torch.Gen
     kept = (torch.rand(batch, generator=generator) > _UNCONDITIONAL_SHARE).float()
     speaker = model.project_speaker(torch.zeros(batch, model.config.spk_embed_dim)) * kept[:, None]
     condition = torch.zeros_like(mel)
-    velocity = model.decoder.estimator(point, mu * kept[:, None, None], speaker, condition, time)
+    with torch.autocast("cpu", torch.bfloat16):
+        velocity = model.decoder.estimator(point, mu * kept[:, None, None], speaker, condition, time)
     return functional.mse_loss(velocity.float(), mel - (1 - _SIGMA_MIN) * noise)

@@ -11,10 +11,11 @@ from omniforge.tokenizers.glm4voice.encoder import SpeechEncoder
 from omniforge.tokenizers.glm4voice.examples import SpeechFeatures
 from omniforge.tokenizers.glm4voice.export import round_to_half
 from omniforge.tokenizers.glm4voice.flow import FlowDecoder
+from omniforge.tokenizers.glm4voice.flow_start import start_straight
 from omniforge.tokenizers.glm4voice.hift import HiftGenerator
 from omniforge.tokenizers.glm4voice.train import Schedule
 from omniforge.tokenizers.glm4voice.train_codes import CodeLearner, train_codes
-from omniforge.tokenizers.glm4voice.train_flow import code_features, train_flow
+from omniforge.tokenizers.glm4voice.train_flow import code_features, train_condition, train_velocity
 from omniforge.tokenizers.glm4voice.train_vocoder import train_vocoder
 
 # Recordings are few beside synthetic sentences and hard: each is drawn as often as three sentences.
@@ -29,11 +30,12 @@ def new_learner(symbols: int) -> CodeLearner:
 
 
 def new_flow(learner: CodeLearner) -> FlowDecoder:
-    """Make the flow decoder; what reads its codes starts as what the codes were trained with."""
+    """Make the flow decoder: what reads its codes starts as what the codes were trained with, the flow straight at mu."""
     flow = FlowDecoder(FlowConfig.from_dict(DECODER))
     flow.encoder.load_state_dict(learner.reader.state_dict())
     with torch.no_grad():
         flow.input_embedding.weight.copy_(learner.encoder.codebook.weight)
+    start_straight(flow.decoder.estimator)
     return flow
 
 
@@ -74,7 +76,9 @@ def train_parts(
     round_to_half(learner)
     flow = new_flow(learner)
     speech = code_features(learner.encoder, spoken)
-    train_flow(flow, speech, schedule(_FLOW_RATE), checkpoints / "flow.pt", seed=seed, resume=resume)
+    flow_schedule = schedule(_FLOW_RATE)
+    train_condition(flow, speech, flow_schedule, checkpoints / "condition.pt", seed=seed, resume=resume)
+    train_velocity(flow, speech, flow_schedule, checkpoints / "velocity.pt", seed=seed, resume=resume)
     hift = HiftGenerator(HiftConfig.from_dict(DECODER["hift"]))
     vocoder_schedule = schedule(_VOCODER_RATE)
     train_vocoder(hift, spoken, MEL_SCALE, vocoder_schedule, checkpoints / "vocoder.pt", seed=seed, resume=resume)
