@@ -76,6 +76,9 @@ class BuildConfig:
             if corpus.optional and not _is_there(source, root):
                 continue
             corpora[corpus.name] = Corpus(name=corpus.name, source=source, root=root, revision=corpus.revision)
+        if not corpora:
+            names = ", ".join(corpus.name for corpus in self.corpora)
+            raise ConfigError(f"none of the corpora ({names}) is in {root}; give the folder that holds them as data=PATH")
         return corpora
 
 

@@ -108,5 +108,5 @@ def test_errors_name_the_thing_and_what_to_do(small_build: Build) -> None:
     assert "did you mean" in omniforge("build", "--config", str(small_build.config), "tokenise.batch=3", expect=2)
     assert "there are: small" in omniforge("stats", small_build.reference("smal"), expect=1)
     assert "no sample or record" in omniforge("explain", small_build.reference(), "no-such-key", expect=1)
-    absent = omniforge("build", "--config", "realdata.yaml", "data=/nowhere", f"root={small_build.root}", expect=1)
+    absent = omniforge("build", "--config", "realdata.yaml", "data=/nowhere", f"root={small_build.root}", expect=2)
     assert "/nowhere" in absent
