@@ -19,13 +19,13 @@ from omniforge.pipeline.filters.transcript import (
     pair_problem,
     spoken_words,
     transcript_problem,
-    word_error_rate,
 )
 from omniforge.pipeline.media import Outcome, commit_records
 from omniforge.pipeline.plan import Unit, make_unit, ranges
 from omniforge.pipeline.sources.source import Source
 from omniforge.pipeline.storage import Store
 from omniforge.schemas.record import Record, Refusal, SourceRecord, record_key
+from omniforge.synth.roundtrip import word_error_rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +158,7 @@ def hear(outcome: Outcome, related: tuple[str, ...], recogniser: Recogniser, con
     if outcome.kind in ("asr", "tts") and outcome.text and _decidable(outcome.text, config):
         heard = _transcribed(outcome, "speech", recogniser)
         problem = transcript_problem(heard, outcome.text, config)
-        return _judged(outcome, problem, {"asr_text": heard, "wer": round(word_error_rate(heard, outcome.text), 4)})
+        return _judged(outcome, problem, {"asr_text": heard, "wer": round(word_error_rate(outcome.text, heard), 4)})
     if outcome.kind == "s2i":
         heard = _transcribed(outcome, "speech", recogniser)
         return _judged(outcome, pair_problem(heard, related), {"asr_text": heard})
