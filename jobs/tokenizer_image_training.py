@@ -50,7 +50,7 @@ def train_image_tokenizer(*, data: str | None, output: str, steps: int, size: in
         raise ValueError(f"size={size} is not a multiple of {EMBEDDED_SIZES.downsampling}, the pixels across one code")
     paths = picture_paths(Path(data)) if data is not None else ()
     batches = picture_batches(paths, size=size, seed=seed)
-    config = TrainingConfig(steps=steps, seed=seed, learning_rate=1e-3, warmup=100)
+    config = TrainingConfig(steps=steps, seed=seed, learning_rate=1e-3, warmup=100, relaxed=2 * steps // 5)
     train_tokenizer(EMBEDDED_SIZES, config, batches, Path(output), resume=resume)
 
 

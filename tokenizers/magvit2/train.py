@@ -38,6 +38,8 @@ class TrainingConfig:
         steps: Optimiser steps in all; the learning rate falls to zero over them.
         learning_rate: Peak of AdamW's learning rate.
         warmup: Steps over which the learning rate rises.
+        relaxed: Steps over which signs take the place of noisy values in [-1, 1]. Behind signs alone a small dependence of a
+            latent on its picture has no effect, and so nothing makes it grow. The noise leaves about a bit in each latent.
         ema_decay: Decay of the averaged weights, which are what is written.
         commitment: Weight of the commitment loss.
         entropy: Weight of the entropy loss.
@@ -54,6 +56,7 @@ class TrainingConfig:
     steps: int
     learning_rate: float = 6e-4
     warmup: int = 200
+    relaxed: int = 0
     ema_decay: float = 0.999
     commitment: float = 0.1
     entropy: float = 0.02
@@ -69,6 +72,10 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         if (self.perceptual > 0) != (self.perceptual_network is not None):
             raise ValueError("tokenizer training: give both perceptual (a weight) and perceptual_network, or neither")
+
+    def hardness(self, step: int) -> float:
+        """Share of the latents that reach the decoder as signs; it rises from 0 to 1 over the relaxed steps."""
+        return min(1.0, step / self.relaxed) if self.relaxed else 1.0
 
     def rate(self, step: int) -> float:
         """Learning rate of `step`: linear rise, then a cosine to zero."""
@@ -123,13 +130,12 @@ class TokenizerTraining:
         with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self.config.bfloat16):
             latents = self.model.latents(pixels)
             quantized = self.model.quantize(latents)
-            # Straight through: the decoder sees signs, the encoder gets their gradient.
-            decoded = self.model.decoder(latents + (quantized - latents).detach())
-        decoded, latents = decoded.float(), latents.float()
+            decoded = self.model.decoder(self._coded(latents, quantized))
+        decoded, latents, hardness = decoded.float(), latents.float(), self.config.hardness(self.step)
         terms = {
             "reconstruction": reconstruction_loss(decoded, pixels),
-            "commitment": self.config.commitment * commitment_loss(latents, quantized.float()),
-            "entropy": self.config.entropy * entropy_loss(latents),
+            "commitment": hardness * self.config.commitment * commitment_loss(latents, quantized.float()),
+            "entropy": hardness * self.config.entropy * entropy_loss(latents),
         }
         if self.features is not None:
             terms["perceptual"] = self.config.perceptual * perceptual_loss(self.features, decoded, pixels)
@@ -143,6 +149,17 @@ class TokenizerTraining:
         codes = self.model.quantize.codes(latents)
         used = {"codes_in_batch": float(torch.unique(codes).numel()), "mse": (decoded - pixels).square().mean().item()}
         return {name: value.item() for name, value in terms.items()} | used
+
+    def _coded(self, latents: Tensor, quantized: Tensor) -> Tensor:
+        """Return what the decoder sees: signs with the gradient passed straight through, at first noisy values too."""
+        signs = latents + (quantized - latents).detach()
+        hardness = self.config.hardness(self.step)
+        if hardness == 1:
+            return signs
+        draw = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
+        hard = torch.rand(latents.shape, generator=draw).to(latents.device) < hardness
+        noise = 0.5 * torch.randn(latents.shape, generator=draw).to(latents)
+        return torch.where(hard, signs, torch.tanh(latents) + noise)
 
     def _apply(self, optimizer: torch.optim.Optimizer, network: nn.Module, loss: Tensor) -> None:
         for group in optimizer.param_groups:
