@@ -18,6 +18,9 @@ SAMPLE_RATE = 16_000
 _FRAME = 320
 """Samples per energy frame: 20 ms."""
 
+_QUIET_DB = -40.0
+"""Frames this far below the loudest one count as silent."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundtripConfig:
@@ -25,7 +28,8 @@ class RoundtripConfig:
 
     `max_wer` holds for utterances of three or more words. Shorter ones are compared by character (`max_short_cer`), because one
     wrong word of one or two says little. Rates are in words per second of normalised text and are asked of
-    utterances of `rate_words` or more. `max_silence` is a share of the duration; `max_pause` is in seconds.
+    utterances of `rate_words` or more. `max_silence` is a share of the duration; `max_pause` is in seconds. `max_end_db` bounds
+    the last 40 ms (louder: cut off) and `max_floor_db` the quietest twentieth (louder: noise), both against the loudest 20 ms.
     """
 
     max_wer: float = 0.34
@@ -37,6 +41,8 @@ class RoundtripConfig:
     max_pause: float = 2.0
     min_peak_db: float = -40.0
     max_clipping: float = 0.001
+    max_end_db: float = -30.0
+    max_floor_db: float = -30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,13 +124,13 @@ def judge(reference: str, heard: str | None, samples: npt.NDArray[np.float32], c
     """
     words = normalise(reference).split()
     seconds = samples.size / SAMPLE_RATE
-    loud = _loud_frames(samples)
-    silence = 1.0 - float(loud.mean()) if loud.size else 1.0
+    levels = _levels(samples)
+    silence = float(np.mean(levels <= _QUIET_DB)) if levels.size else 1.0
     clipping = float(np.mean(np.abs(samples) >= 0.999)) if samples.size else 0.0
     rate = len(words) / seconds if seconds else 0.0
     wer = None if heard is None else word_error_rate(reference, heard)
     problems = [
-        _sound_problem(samples, loud, silence, clipping, config),
+        _sound_problem(samples, levels, silence, clipping, config),
         _rate_problem(rate, len(words), config),
         "" if heard is None or wer is None else _word_problem(reference, heard, wer, len(words), config),
     ]
@@ -132,28 +138,37 @@ def judge(reference: str, heard: str | None, samples: npt.NDArray[np.float32], c
     return Verdict(wer=wer, words_per_second=rate, silence=silence, clipping=clipping, ok=not why, why=why)
 
 
-def _loud_frames(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Mark the 20 ms frames within 40 dB of the loudest one."""
+def _levels(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Energy of each 20 ms frame in dB below the loudest one."""
     frames = samples[: samples.size // _FRAME * _FRAME].reshape(-1, _FRAME)
     if frames.shape[0] == 0:
-        return np.zeros(0, bool)
-    energy = np.mean(np.square(frames, dtype=np.float64), axis=1)
-    return np.asarray(energy > max(energy.max() * 1e-4, 1e-12))
+        return np.zeros(0)
+    energy = np.mean(np.square(frames, dtype=np.float64), axis=1) + 1e-14
+    return np.asarray(10 * np.log10(energy / energy.max()))
 
 
 def _sound_problem(
-    samples: npt.NDArray[np.float32], loud: npt.NDArray[np.bool_], silence: float, clipping: float, config: RoundtripConfig
+    samples: npt.NDArray[np.float32],
+    levels: npt.NDArray[np.float64],
+    silence: float,
+    clipping: float,
+    config: RoundtripConfig,
 ) -> str:
     peak = float(np.max(np.abs(samples), initial=0.0))
-    if peak < 10 ** (config.min_peak_db / 20):
+    if not levels.size or peak < 10 ** (config.min_peak_db / 20):
         return f"nothing is heard: the peak is {peak:.5f}"
     if silence > config.max_silence:
         return f"{silence:.0%} of it is silent"
-    inside = np.flatnonzero(loud)
-    pause = float(np.max(np.diff(inside), initial=1) - 1) * _FRAME / SAMPLE_RATE
+    pause = float(np.max(np.diff(np.flatnonzero(levels > _QUIET_DB)), initial=1) - 1) * _FRAME / SAMPLE_RATE
     if pause > config.max_pause:
         return f"a pause of {pause:.1f} s"
-    return f"{clipping:.2%} of the samples are clipped" if clipping > config.max_clipping else ""
+    if clipping > config.max_clipping:
+        return f"{clipping:.2%} of the samples are clipped"
+    if (floor := float(np.percentile(levels, 5))) > config.max_floor_db:
+        return f"noise: the quietest part is only {-floor:.0f} dB below the loudest"
+    if (end := float(levels[-2:].max())) > config.max_end_db:
+        return f"cut off: the end is only {-end:.0f} dB below the loudest"
+    return ""
 
 
 def _rate_problem(rate: float, words: int, config: RoundtripConfig) -> str:

@@ -7,7 +7,10 @@ CONFIG = RoundtripConfig()
 
 
 def tone(seconds: float, level: float = 0.3) -> np.ndarray:
-    return (level * np.sin(2 * np.pi * 220 * np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE)).astype(np.float32)
+    """A tone with a silent tenth at either end, as speech has."""
+    samples = level * np.sin(2 * np.pi * 220 * np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE)
+    samples[: samples.size // 10] = samples[-(samples.size // 10) :] = 0.0
+    return samples.astype(np.float32)
 
 
 def test_numbers_and_spelling_do_not_count_as_errors() -> None:
@@ -47,13 +50,15 @@ def test_speech_that_says_its_text_passes() -> None:
         (np.zeros(24000, np.float32), "a red bus stops here", "a red bus stops here", "nothing is heard"),
         (np.zeros(0, np.float32), "a red bus stops here", "", "nothing is heard"),
         (
-            np.concatenate([tone(0.8), np.zeros(40000, np.float32), tone(1.0)]),
+            np.concatenate([tone(1.2), np.zeros(36000, np.float32), tone(1.2)]),
             "a red bus stops here",
             "a red bus stops here",
             "a pause",
         ),
         (np.concatenate([tone(1.0), np.zeros(48000, np.float32)]), "a red bus stops here", "a red bus stops here", "silent"),
         (np.sign(tone(1.5)), "a red bus stops here", "a red bus stops here", "clipped"),
+        (tone(2.0)[:20000], "a red bus stops here", "a red bus stops here", "cut off"),
+        (tone(1.5) + 0.05 * np.cos(np.arange(24000)), "a red bus stops here", "a red bus stops here", "noise"),
     ],
 )
 def test_each_defect_is_named(samples: np.ndarray, text: str, heard: str, why: str) -> None:

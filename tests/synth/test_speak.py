@@ -22,7 +22,7 @@ def utterance(text: str, number: int = 0) -> Utterance:
 
 
 class ToneEngine:
-    """Says nothing but a tone of half a second a word, at 24 kHz; fails as told."""
+    """Says nothing but a tone of half a second a word, at 24 kHz, between silences; fails as told."""
 
     fingerprint = "tone 1"
     deterministic = True
@@ -36,7 +36,9 @@ class ToneEngine:
         if self.error:
             raise self.error
         size = 12000 * len(text.split())
-        return Waveform((0.3 * np.sin(np.arange(size) * 0.06)).astype(np.float32), 24000)
+        samples = (0.3 * np.sin(np.arange(size) * 0.06)).astype(np.float32)
+        samples[: size // 10] = samples[-(size // 10) :] = 0.0
+        return Waveform(samples, 24000)
 
 
 class Ears:
