@@ -196,19 +196,19 @@ def test_too_many_broken_batches_end_the_run_with_the_evidence_named(dataset: Da
 
 
 def test_sigkill_and_going_on_ends_with_the_bits_of_a_run_that_was_not_killed(dataset: Dataset, tmp_path: Path) -> None:
-    changes = {"steps": 80, "checkpoint": {"every": 10}, "validation": {"every": 80, "rows": 4}}
+    changes = {"steps": 60, "checkpoint": {"every": 5}, "validation": {"every": 60, "rows": 4}}
     whole = train(tiny(dataset.reference, tmp_path / "whole", **changes))
     config = tiny(dataset.reference, tmp_path / "killed", **changes)
     process = subprocess.Popen(
         [sys.executable, training.__file__, str(write_config(config, tmp_path / "config.json"))], stderr=subprocess.PIPE
     )
     folder = tmp_path / "killed" / "stage-1"
-    while process.poll() is None and not (folder / "step-00000020").exists():
+    while process.poll() is None and not (folder / "step-00000010").exists():
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     _, errors = process.communicate()
     assert process.returncode == -signal.SIGKILL, errors.decode()
-    assert 20 <= int(checkpoints(folder)[-1].name[-8:]) < 80
+    assert 10 <= int(checkpoints(folder)[-1].name[-8:]) < 60
 
     resumed = train(config)
     assert same_bits(resumed, whole)

@@ -107,7 +107,7 @@ def test_a_stage_begins_with_the_weights_of_the_one_before(data: str, whole: Pat
 def test_a_model_learns_samples_by_heart(tmp_path: Path) -> None:
     few = made_dataset(tmp_path, {"t2i": 3, "caption": 3}).reference
     wider = {**training.TINY["model"], "hidden_size": 64, "intermediate_size": 128}
-    changes = {"model": wider, "steps": 250, "lr": 5e-3, "batch": {"rows": 4, "micro_rows": 4}, "checkpoint": {"every": 250}}
+    changes = {"model": wider, "steps": 200, "lr": 5e-3, "batch": {"rows": 4, "micro_rows": 4}, "checkpoint": {"every": 200}}
     line = metrics(train(tiny(few, tmp_path / "out", **changes)))[-1]
     assert line["train/accuracy/task/t2i"] > 0.95
     assert line["train/accuracy/task/caption"] > 0.95
