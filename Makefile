@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint bench wheel
+.PHONY: setup demo test lint bench job
 
 setup: $(STAMP)
 
@@ -31,5 +31,7 @@ lint: setup
 bench: setup
 	$(BIN)/python benchmarks/run.py
 
-wheel: setup
+job: setup
+	rm -rf dist
 	$(BIN)/python -m build --wheel --outdir dist .
+	$(BIN)/python -m zipfile -e dist/omniforge-*.whl dist/job

@@ -50,7 +50,7 @@ class SpokenTask:
 
 
 DEFAULT_TASKS = (
-    SpokenTask(task="svqa", kinds=("vqa",)),
+    SpokenTask(task="svqa", kinds=("vqa", "chat")),
     SpokenTask(task="s2i", kinds=("caption", "prompt")),
     SpokenTask(task="spoken", kinds=("tts",)),
 )

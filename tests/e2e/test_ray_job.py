@@ -8,6 +8,7 @@ import sys
 import sysconfig
 import uuid
 import venv
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,11 +61,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unpacked_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package as it travels: `make job` does the same."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(REPOSITORY)]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
-    return next(folder.glob("*.whl"))
+    zipfile.ZipFile(next(folder.glob("*.whl"))).extractall(folder / "job")
+    return folder / "job" / "omniforge"
 
 
 def test_the_jobs_api_turns_away_a_client_without_the_token(cluster: Cluster) -> None:
@@ -74,7 +77,7 @@ def test_the_jobs_api_turns_away_a_client_without_the_token(cluster: Cluster) ->
 
 
 def test_a_submitted_build_on_s3_gives_the_bytes_of_the_local_one(
-    cluster: Cluster, wheel: Path, moto_server: S3Server, small_build: Build, tmp_path: Path
+    cluster: Cluster, unpacked_wheel: Path, moto_server: S3Server, small_build: Build, tmp_path: Path
 ) -> None:
     client = boto3.client(
         "s3",
@@ -88,7 +91,7 @@ def test_a_submitted_build_on_s3_gives_the_bytes_of_the_local_one(
     folder = tmp_path / "job"
     folder.mkdir()
     (folder / "small.yaml").write_text(small_build.config.read_text())
-    environment = {"py_modules": [str(wheel)], "env_vars": moto_server.environment()}
+    environment = {"py_modules": [str(unpacked_wheel)], "env_vars": moto_server.environment()}
     cluster.ray(
         *("job", "submit", "--address", cluster.address, "--working-dir", str(folder)),
         *("--runtime-env-json", json.dumps(environment), "--"),
