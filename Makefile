@@ -32,6 +32,6 @@ bench: setup
 	$(BIN)/python benchmarks/run.py
 
 job: setup
-	rm -rf dist
+	rm -rf dist build
 	$(BIN)/python -m build --wheel --outdir dist .
 	$(BIN)/python -m zipfile -e dist/omniforge-*.whl dist/job

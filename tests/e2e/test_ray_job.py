@@ -10,34 +10,19 @@ import uuid
 import venv
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
 import pytest
 from building import Build, clean_environment, objects
-from conftest import REPOSITORY, S3Server, free_port
+from conftest import REPOSITORY, S3Server
+from ray_head import Head, ray_head
 
 TOKEN = "a-token-for-this-test-alone-" + uuid.uuid4().hex
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """A Ray head of its own: the Python it runs on, its dashboard, the environment its clients need."""
-
-    python: Path
-    address: str
-    environment: dict[str, str]
-
-    def ray(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        command = [str(self.python), "-m", "ray.scripts.scripts", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, env=self.environment, timeout=280, check=False)
-        assert not check or done.returncode == 0, f"{command}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
-        return done
-
-
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     """A head node whose Python sees our dependencies but not omniforge: a wheel has to travel with the job."""
     folder = tmp_path_factory.mktemp("cluster")
     venv.create(folder / "env", with_pip=False)
@@ -50,34 +35,30 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
     environment = {**clean_environment(), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
     environment["PATH"] = f"{python.parent}{os.pathsep}{environment['PATH']}"
-    dashboard = free_port()
-    made = Cluster(python, f"http://127.0.0.1:{dashboard}", environment)
-    made.ray(
-        *("start", "--head", "--num-cpus=2", "--object-store-memory=500000000", "--disable-usage-stats"),
-        *(f"--port={free_port()}", f"--dashboard-port={dashboard}", f"--temp-dir=/tmp/ray-{uuid.uuid4().hex[:8]}"),
-    )
-    yield made
-    made.ray("stop", "--force", check=False)
+    with ray_head(python, environment, 500_000_000) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
 def unpacked_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package as it travels: `make job` does the same."""
     folder = tmp_path_factory.mktemp("wheel")
+    # What an earlier build left there would travel along.
+    shutil.rmtree(REPOSITORY / "build", ignore_errors=True)
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(REPOSITORY)]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     zipfile.ZipFile(next(folder.glob("*.whl"))).extractall(folder / "job")
     return folder / "job" / "omniforge"
 
 
-def test_the_jobs_api_turns_away_a_client_without_the_token(cluster: Cluster) -> None:
-    stranger = Cluster(cluster.python, cluster.address, {**cluster.environment, "RAY_AUTH_TOKEN": "wrong-" + "0" * 30})
+def test_the_jobs_api_turns_away_a_client_without_the_token(cluster: Head) -> None:
+    stranger = Head(cluster.python, cluster.address, {**cluster.environment, "RAY_AUTH_TOKEN": "wrong-" + "0" * 30})
     refused = stranger.ray("job", "list", "--address", cluster.address, check=False)
     assert refused.returncode != 0
 
 
 def test_a_submitted_build_on_s3_gives_the_bytes_of_the_local_one(
-    cluster: Cluster, unpacked_wheel: Path, moto_server: S3Server, small_build: Build, tmp_path: Path
+    cluster: Head, unpacked_wheel: Path, moto_server: S3Server, small_build: Build, tmp_path: Path
 ) -> None:
     client = boto3.client(
         "s3",
@@ -92,9 +73,8 @@ def test_a_submitted_build_on_s3_gives_the_bytes_of_the_local_one(
     folder.mkdir()
     (folder / "small.yaml").write_text(small_build.config.read_text())
     environment = {"py_modules": [str(unpacked_wheel)], "env_vars": moto_server.environment()}
-    cluster.ray(
-        *("job", "submit", "--address", cluster.address, "--working-dir", str(folder)),
-        *("--runtime-env-json", json.dumps(environment), "--"),
+    cluster.submit(
+        *("--working-dir", str(folder), "--runtime-env-json", json.dumps(environment), "--"),
         *("python", "-m", "omniforge.jobs.cli", "build", "--config", "small.yaml", f"root=s3://{bucket}/corpus"),
     )
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="corpus/")
@@ -109,7 +89,7 @@ def test_a_submitted_build_on_s3_gives_the_bytes_of_the_local_one(
 
 
 def test_a_job_whose_working_directory_has_our_folders_still_finds_the_library_tokenizers(
-    cluster: Cluster, tmp_path: Path
+    cluster: Head, tmp_path: Path
 ) -> None:
     folder = tmp_path / "checkout"
     shutil.copytree(REPOSITORY / "tokenizers", folder / "tokenizers", ignore=shutil.ignore_patterns("embedded", "__pycache__"))
@@ -123,4 +103,4 @@ def test_a_job_whose_working_directory_has_our_folders_still_finds_the_library_t
         "found = [tokenizers.__file__, ray.get(where.remote())]\n"
         "assert all(path and 'site-packages' in path for path in found), found\n"
     )
-    cluster.ray("job", "submit", "--address", cluster.address, "--working-dir", str(folder), "--", "python", "probe.py")
+    cluster.submit("--working-dir", str(folder), "--", "python", "probe.py")
