@@ -102,7 +102,7 @@ def _card(data: str | None, steps: int, seed: int, spoken: int, recorded: int) -
     return {
         "architecture": "GLM-4-Voice speech tokenizer, flow-matching mel decoder and HiFT vocoder, small instances",
         "trained_by": "omniforge.jobs.tokenizer_speech_training.train_speech_tokenizer",
-        "steps": {"codes": steps, "flow": steps, "vocoder": steps},
+        "steps": {"codes": steps, "condition": steps, "velocity": steps, "vocoder": steps},
         "seed": seed,
         "speech": {
             "synthetic_utterances": spoken,
@@ -119,9 +119,9 @@ def _card(data: str | None, steps: int, seed: int, spoken: int, recorded: int) -
 def train_speech_tokenizer(*, data: str | None, output: str, steps: int, seed: int, resume: bool) -> None:
     """Train the embedded speech tokenizer and write it as a folder that `SpeechTokenizer.load` reads.
 
-    Three stages of `steps` steps each: the encoder with its codes, the flow decoder on those codes, the vocoder. Each
-    keeps a checkpoint in `output/checkpoints`, moved into place whole; a resumed run speaks the same sentences, sees the
-    same batches and ends as an uninterrupted one.
+    Four stages of `steps` steps each: the encoder with its codes, the mel that codes mean, the flow from there, the
+    vocoder. Each keeps a checkpoint in `output/checkpoints`, moved into place whole; a resumed run speaks the same
+    sentences, sees the same batches and ends as an uninterrupted one.
 
     Args:
         data: Folder with texts (txt, tsv, json) and recordings (LibriSpeech, Common Voice) to mix in, or None for

@@ -39,7 +39,7 @@ DECODER: Final[dict[str, Any]] = {
         "block_size": 50,
     },
     "length_regulator": {"channels": _MELS, "sampling_ratios": [1, 1, 1, 1]},
-    "cfm": {"cfm_params": {"inference_cfg_rate": 0.7}},
+    "cfm": {"cfm_params": {"inference_cfg_rate": 0.3}},
     "estimator": {
         "in_channels": 4 * _MELS,
         "out_channels": _MELS,
@@ -70,7 +70,7 @@ DECODER: Final[dict[str, Any]] = {
     },
 }
 
-# Euler steps of the flow when decoding.
-STEPS: Final = 10
+# Euler steps and guidance (above) of the published decoder are 10 and 0.7; fewer and less leave the small one clearer.
+STEPS: Final = 4
 # Mean and spread of the synthetic speech's log mel, measured over 200 sentences.
 MEL_SCALE: Final = MelScale(mean=-6.8, deviation=3.0)
