@@ -43,7 +43,8 @@ def ray_head(python: Path, environment: dict[str, str], object_store: int) -> It
         [
             *(str(python), "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=2"),
             *(f"--object-store-memory={object_store}", "--disable-usage-stats", f"--port={free_port()}"),
-            *(f"--dashboard-port={dashboard}", f"--temp-dir=/tmp/ray-{uuid.uuid4().hex[:8]}"),
+            *(f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={free_port()}"),
+            f"--temp-dir=/tmp/ray-{uuid.uuid4().hex[:8]}",
         ],
         env=environment,
         stdout=subprocess.DEVNULL,
