@@ -75,7 +75,7 @@ def _card(entry: dict[str, Any], folder: Path) -> Card:
                 card.turns.append(Turn(who, value))
             elif field in ("picture", "cover", "strip"):
                 caption = f"{who}, as it was unmasked" if field == "strip" else who
-                card.pictures.append(Medium(_uri(folder / value), caption))
+                card.pictures.append(Medium(_uri(folder / value), caption, wide=field == "strip"))
             elif field == "sound":
                 card.sounds.append(Medium(_uri(folder / value), who))
     return card

@@ -25,10 +25,11 @@ MIME = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "flac": "
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """A picture or sound inside the page, as a data URI."""
+    """A picture or sound inside the page, as a data URI; a `wide` picture takes a row of its card."""
 
     uri: str
     caption: str
+    wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ def charts(connection: duckdb.DuckDBPyConnection, layer: str) -> Iterator[str]:
     yield from _bars(connection, "select kind as name, count(*) as n from records group by 1", "records by kind")
     yield from _histogram(connection, "records", "seconds", "seconds of speech in a record", "seconds > 0")
     yield from _histogram(
-        connection, "records", "wer", "word error rate of speech, as the recogniser hears it", "wer is not null"
+        connection, "records", "wer", "word error rate by the recogniser", "wer is not null"
     )
     sql = "select reason as name, count(*) as n from quarantine group by 1 order by n desc limit 12"
     yield from _bars(connection, sql, "refused, by reason")
