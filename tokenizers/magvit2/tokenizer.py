@@ -21,9 +21,9 @@ class ImageTokenizer:
     """MAGVIT-v2 with its weights.
 
     On a CPU the codes of a picture do not depend on its companions: pictures go through the network one by one.
-    Batched convolutions take other paths in oneDNN; they moved latents by up to 2e-6 (of about 1), enough to turn a
-    bit once in some hundred thousand codes, and saved nothing at 128 px and above (12.5 ms a picture alone, 15.3 ms in
-    eights; 27 and 74 ms at 256 px). The number of threads moves them alike, and is pinned where codes are stored. On
+    Batched convolutions take other paths in oneDNN: they moved latents (about 1 in size) by up to 3e-6, which turns a bit
+    that happens to lie that near to zero, and gained nothing at 128 px and above (8.3 ms a picture alone and 8.9 in
+    eights; 19 and 46 at 256 px). The number of threads moves latents alike, and is pinned where codes are stored. On
     other devices pictures go through together, and that promise is not given.
     """
 
