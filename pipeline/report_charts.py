@@ -18,9 +18,7 @@ def charts(connection: duckdb.DuckDBPyConnection, layer: str) -> Iterator[str]:
         yield from _histogram(connection, "samples", "length", "tokens in a sample")
     yield from _bars(connection, "select kind as name, count(*) as n from records group by 1", "records by kind")
     yield from _histogram(connection, "records", "seconds", "seconds of speech in a record", "seconds > 0")
-    yield from _histogram(
-        connection, "records", "wer", "word error rate by the recogniser", "wer is not null"
-    )
+    yield from _histogram(connection, "records", "wer", "word error rate by the recogniser", "wer is not null")
     sql = "select reason as name, count(*) as n from quarantine group by 1 order by n desc limit 12"
     yield from _bars(connection, sql, "refused, by reason")
 
