@@ -1,6 +1,7 @@
 """`omniforge tokenizer train image`: a small picture tokenizer from rendered scenes and a folder of pictures."""
 
 import functools
+import hashlib
 import itertools
 import logging
 from collections.abc import Callable, Iterator
@@ -19,7 +20,6 @@ from omniforge.tokenizers.pictures import picture_to_pixels
 LOG = logging.getLogger(__name__)
 
 BATCH = 4
-SCENES_SHARE = 0.88
 FIRST_SCENE = 1 << 40
 """Scenes to train on have seeds from here on, so that a corpus, which counts from 0, holds none of them."""
 
@@ -31,16 +31,29 @@ EMBEDDED_SIZES = Magvit2Config(
 """Few channels where the picture is large: on a CPU the highest resolutions cost most of the time."""
 
 
-def train_image_tokenizer(*, data: str | None, output: str, steps: int, size: int, seed: int, resume: bool) -> None:
+def train_image_tokenizer(
+    *,
+    data: str | None,
+    output: str,
+    steps: int,
+    size: int,
+    seed: int,
+    resume: bool,
+    scenes_share: float = 0.5,
+    start: str | None = None,
+) -> None:
     """Train a tokenizer of the embedded size and leave it in a folder that `ImageTokenizer.load` reads.
 
     Args:
-        data: Folder with pictures (searched through), mixed with scenes; None for scenes alone.
+        data: Folder with pictures (searched through), mixed with scenes; None for scenes alone. A tenth of them, by their
+            bytes (`held_out`), is left for evaluation.
         output: Folder for config, weights, checkpoint and log.
         steps: Optimiser steps in all.
         size: Side of the training pictures in pixels, a multiple of 16.
         seed: Seed of the initial weights and of the order of the pictures.
         resume: Go on from the checkpoint in `output`.
+        scenes_share: Share of the pictures that are scenes.
+        start: Weights to begin with, as `ImageTokenizer.load` takes them (`embedded`, a folder); None for random ones.
 
     Raises:
         ValueError: A folder without pictures, a size that is no multiple of 16, or a checkpoint that is absent
@@ -48,9 +61,10 @@ def train_image_tokenizer(*, data: str | None, output: str, steps: int, size: in
     """
     if size < 1 or size % EMBEDDED_SIZES.downsampling:
         raise ValueError(f"size={size} is not a multiple of {EMBEDDED_SIZES.downsampling}, the pixels across one code")
-    paths = picture_paths(Path(data)) if data is not None else ()
-    batches = picture_batches(paths, size=size, seed=seed)
-    config = TrainingConfig(steps=steps, seed=seed, learning_rate=1e-3, warmup=100, relaxed=2 * steps // 5)
+    paths = tuple(path for path in picture_paths(Path(data)) if not held_out(path)) if data is not None else ()
+    batches = picture_batches(paths, size=size, seed=seed, scenes_share=scenes_share)
+    rate, relaxed = (1e-3, 2 * steps // 5) if start is None else (6e-4, 0)
+    config = TrainingConfig(steps=steps, seed=seed, learning_rate=rate, warmup=100, relaxed=relaxed, start=start)
     train_tokenizer(EMBEDDED_SIZES, config, batches, Path(output), resume=resume)
 
 
@@ -66,7 +80,14 @@ def picture_paths(folder: Path) -> tuple[Path, ...]:
     return paths
 
 
-def picture_batches(paths: tuple[Path, ...], *, size: int, seed: int) -> Callable[[int], Iterator[Tensor]]:
+def held_out(path: Path) -> bool:
+    """Tell whether a picture is left for evaluation: one in ten is, by its bytes, so that copies stay together."""
+    return hashlib.sha256(path.read_bytes()).digest()[0] % 10 == 0
+
+
+def picture_batches(
+    paths: tuple[Path, ...], *, size: int, seed: int, scenes_share: float = 0.5
+) -> Callable[[int], Iterator[Tensor]]:
     """Return a function from the first step to batches, float32 [4, 3, size, size] in [-1, 1].
 
     A batch depends on `seed`, `paths` and its step alone, so a resumed run sees the pictures it would have seen.
@@ -75,16 +96,17 @@ def picture_batches(paths: tuple[Path, ...], *, size: int, seed: int) -> Callabl
     def batches(first_step: int) -> Iterator[Tensor]:
         for step in itertools.count(first_step):
             chances = (Chance("image tokenizer", seed, step, item) for item in range(BATCH))
-            yield torch.stack([picture_to_pixels(_picture(chance, paths, size), size) for chance in chances])
+            pictures = (_picture(chance, paths, size, scenes_share) for chance in chances)
+            yield torch.stack([picture_to_pixels(picture, size) for picture in pictures])
 
     return batches
 
 
-def _picture(chance: Chance, paths: tuple[Path, ...], size: int) -> Image.Image:
-    if paths and not chance.happens(SCENES_SHARE):
+def _picture(chance: Chance, paths: tuple[Path, ...], size: int, scenes_share: float) -> Image.Image:
+    if paths and not chance.happens(scenes_share):
         picture = _read(chance.pick(paths))
         if picture is not None:
-            return _varied(chance, picture)
+            return _varied(chance, picture, size)
     return render(FIRST_SCENE + chance.below(1 << 40), size)
 
 
@@ -101,9 +123,13 @@ def _read(path: Path) -> Image.Image | None:
     return picture
 
 
-def _varied(chance: Chance, picture: Image.Image) -> Image.Image:
-    """Return a random square part, perhaps mirrored, in slightly other light and at times other colours."""
-    side = max(1, round(min(picture.size) * chance.between(0.35, 1.0)))
+def _varied(chance: Chance, picture: Image.Image, size: int) -> Image.Image:
+    """Return a random square part, perhaps mirrored, in slightly other light and at times other colours.
+
+    Parts are as often near the resolution of the picture as far below it, since pictures are encoded at several sizes.
+    """
+    whole = min(picture.size)
+    side = max(1, round(whole * (min(size, whole) / whole) ** chance.between(0.0, 1.0)))
     left, top = chance.below(picture.width - side + 1), chance.below(picture.height - side + 1)
     picture = picture.crop((left, top, left + side, top + side))
     if chance.happens(0.5):

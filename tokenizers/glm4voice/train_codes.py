@@ -15,6 +15,7 @@ from omniforge.tokenizers.glm4voice.examples import SUBFRAMES, SpeechFeatures
 from omniforge.tokenizers.glm4voice.flow_encoder import FlowEncoder
 from omniforge.tokenizers.glm4voice.quantiser import MovingCodebook
 from omniforge.tokenizers.glm4voice.train import Schedule, train_stage
+from omniforge.tokenizers.precision import computes_bfloat16
 
 # Recognition slots of a code: phonemes come faster than 12.5 a second.
 _SLOTS = 4
@@ -69,10 +70,10 @@ class CodeLearner(nn.Module):
         """
         valid = torch.ones(log_mel.shape[0], log_mel.shape[2], dtype=torch.bool)
         # Half the time of float32 on processors with bfloat16; distances to the codebook need the full precision.
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=computes_bfloat16("cpu")):
             hidden = self.encoder.hidden(log_mel, valid)
         quantised, commitment = self.codebook(hidden.float())
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=computes_bfloat16("cpu")):
             states = self.reader(quantised)
             mel = self.mel_head(states).unflatten(-1, (SUBFRAMES, -1)).flatten(1, 2).transpose(1, 2)
             logits = self.symbol_head(states).unflatten(-1, (_SLOTS, -1)).flatten(1, 2)

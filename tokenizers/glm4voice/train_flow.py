@@ -13,6 +13,7 @@ from omniforge.tokenizers.glm4voice.encoder import SpeechEncoder
 from omniforge.tokenizers.glm4voice.examples import SpeechFeatures
 from omniforge.tokenizers.glm4voice.flow import FlowDecoder
 from omniforge.tokenizers.glm4voice.train import Schedule, train_stage
+from omniforge.tokenizers.precision import computes_bfloat16
 
 _BATCH_FRAMES = 2400
 _UNCONDITIONAL_SHARE = 0.2
@@ -99,6 +100,6 @@ def _flow_loss(model: FlowDecoder, mu: Tensor, mel: Tensor, generator: torch.Gen
     kept = (torch.rand(batch, generator=generator) > _UNCONDITIONAL_SHARE).float()
     speaker = model.project_speaker(torch.zeros(batch, model.config.spk_embed_dim)) * kept[:, None]
     condition = torch.zeros_like(mel)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=computes_bfloat16("cpu")):
         velocity = model.decoder.estimator(point, mu * kept[:, None, None], speaker, condition, time)
     return functional.mse_loss(velocity.float(), mel - (1 - _SIGMA_MIN) * noise)

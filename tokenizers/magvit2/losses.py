@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_COLOUR = 4.0
+_COLOUR = 2.0
 
 
 def reconstruction_loss(pixels: Tensor, target: Tensor) -> Tensor:
-    """Return absolute plus squared error of pixels [B, 3, H, W], and four times that of their colour alone.
+    """Return absolute plus squared error of pixels [B, 3, H, W], and twice that of their colour alone.
 
     Absolute error keeps edges, squared error is PSNR. Colour, what is left of a pixel without its mean over the channels,
     is a small part of the error, and small networks trained without the weight draw every shape in the same brown.

@@ -26,6 +26,8 @@ from omniforge.tokenizers.magvit2.losses import (
     reconstruction_loss,
 )
 from omniforge.tokenizers.magvit2.model import Magvit2
+from omniforge.tokenizers.magvit2.tokenizer import ImageTokenizer
+from omniforge.tokenizers.precision import computes_bfloat16
 
 LOG = logging.getLogger(__name__)
 
@@ -47,7 +49,8 @@ class TrainingConfig:
         perceptual_network: TorchScript file of a network from pixels [B, 3, H, W] to features.
         adversarial: Weight of the adversarial loss; 0 trains no discriminator.
         adversarial_from: First step with the adversarial loss.
-        bfloat16: Whether convolutions compute in bfloat16.
+        start: Weights to begin with instead of random ones, as `ImageTokenizer.load` takes them; their sizes must be those
+            of the network.
         seed: Seed of the initial weights.
         device: Where to train.
         save_every: Steps between checkpoints.
@@ -64,7 +67,7 @@ class TrainingConfig:
     perceptual_network: Path | None = None
     adversarial: float = 0.0
     adversarial_from: int = 0
-    bfloat16: bool = True
+    start: str | None = None
     seed: int = 0
     device: str = "cpu"
     save_every: int = 250
@@ -101,6 +104,13 @@ def initialise(model: Magvit2) -> None:
             nn.init.zeros_(module.proj_out.weight)
 
 
+def _start(source: str, sizes: Magvit2Config) -> dict[str, Tensor]:
+    tokenizer = ImageTokenizer.load(source)
+    if tokenizer.model.config != sizes:
+        raise ValueError(f"tokenizer training: the weights of {source} have other sizes than the network. Leave out start.")
+    return tokenizer.model.state_dict()
+
+
 class TokenizerTraining:
     """Networks, averaged weights and optimisers in the middle of training."""
 
@@ -109,8 +119,15 @@ class TokenizerTraining:
         self.config = config
         self.step = 0
         self.model = Magvit2(sizes)
-        initialise(self.model)
-        self.model.to(config.device)
+        if config.start is None:
+            initialise(self.model)
+        else:
+            self.model.load_state_dict(_start(config.start, sizes))
+        self.bfloat16 = computes_bfloat16(config.device)
+        # Measured on one thread: channels last takes 0.40 s a step in float32 instead of 0.47, and in bfloat16 GroupNorm takes
+        # 49 ms instead of 6.
+        layout = torch.contiguous_format if self.bfloat16 else torch.channels_last
+        self.model.to(device=config.device, memory_format=layout)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), betas=(0.9, 0.98), weight_decay=1e-4)
         self.discriminator = PatchDiscriminator().to(config.device) if config.adversarial else None
@@ -127,7 +144,7 @@ class TokenizerTraining:
 
     def train_step(self, pixels: Tensor) -> dict[str, float]:
         """Take one step on pixels [B, 3, H, W] in [-1, 1] and return its losses."""
-        with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self.config.bfloat16):
+        with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self.bfloat16):
             latents = self.model.latents(pixels)
             quantized = self.model.quantize(latents)
             decoded = self.model.decoder(self._coded(latents, quantized))
