@@ -1,7 +1,8 @@
 """What every text-to-speech engine offers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +47,22 @@ class Engine(Protocol):
         Raises:
             SpeechError: the engine could not.
             ValueError: the engine does not know the voice.
+        """
+        ...
+
+
+@runtime_checkable
+class BatchEngine(Engine, Protocol):
+    """An engine that says several texts at once faster than one by one; whoever calls it gives texts of like length together.
+
+    What becomes of a text may depend on the batch no more than the engine's own documentation says.
+    """
+
+    def speak_batch(self, texts: Sequence[str], voices: Sequence[Voice], seeds: Sequence[int]) -> list[Waveform | SpeechError]:
+        """Say each text with the voice and the seed in its place; the error of one text takes nothing from the others.
+
+        Raises:
+            ValueError: the engine does not know one of the voices.
         """
         ...
 

@@ -1,8 +1,9 @@
 import collections
+import dataclasses
 
 import pytest
 
-from omniforge.synth.voices import EMBEDDED_VOICES, FASTEST_NATIVE_SPEED, derive_voices, draw_voice
+from omniforge.synth.voices import EMBEDDED_VOICES, FASTEST_NATIVE_SPEED, Voice, derive_voices, draw_voice
 
 
 def test_the_embedded_voices_are_many_and_have_different_names() -> None:
@@ -34,6 +35,35 @@ def test_a_voice_that_goes_moves_only_the_records_it_had() -> None:
     gone, *rest = EMBEDDED_VOICES
     before = {f"key-{i}": draw_voice(f"key-{i}", EMBEDDED_VOICES) for i in range(300)}
     assert all(draw_voice(key, rest) == voice for key, voice in before.items() if voice != gone)
+
+
+def test_voices_are_drawn_in_proportion_to_their_shares() -> None:
+    table = tuple(Voice(name=name, engine="e", speaker="s", share=share) for name, share in (("a", 1.0), ("b", 3.0)))
+    counts = collections.Counter(draw_voice(f"key-{i}", table).name for i in range(2000))
+    assert 0.71 < counts["b"] / 2000 < 0.79
+
+
+def test_a_greater_share_only_takes_records_from_others() -> None:
+    first, *rest = EMBEDDED_VOICES[:6]
+    before = {f"key-{i}": draw_voice(f"key-{i}", (first, *rest)) for i in range(300)}
+    after = {key: draw_voice(key, (dataclasses.replace(first, share=4.0), *rest)) for key in before}
+    changed = [key for key in before if before[key].name != after[key].name]
+    assert changed
+    assert all(after[key].name == first.name for key in changed)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ({"pitch": 0.0}, "pitch is 0"),
+        ({"rate": -1.0}, "rate is -1"),
+        ({"share": 0.0}, "share is 0"),
+        ({"speaker": " "}, "speaker"),
+    ],
+)
+def test_a_voice_that_cannot_be_is_refused_by_name(wrong: dict, complaint: str) -> None:
+    with pytest.raises(ValueError, match=f"voice 'odd'.*{complaint}"):
+        Voice(**{"name": "odd", "engine": "hibari", "speaker": "heart"} | wrong)
 
 
 def test_drawing_from_nothing_says_so() -> None:
