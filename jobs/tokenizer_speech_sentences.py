@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from omniforge.jobs.tokenizer_held_out import held_out_text
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -122,22 +124,21 @@ def _general(rng: random.Random) -> str:
     return " ".join(parts).capitalize() + rng.choice((".", ".", ".", "?", "!"))
 
 
-def sentences(texts: list[str], seed: int) -> Iterator[str]:
+def sentences(texts: list[str], seed: int, *, held_out: bool = False) -> Iterator[str]:
     """Yield sentences without end, the same for the same arguments.
 
     Args:
         texts: General English to mix in; may be empty.
         seed: Seed of the choices.
+        held_out: Yield those that are left for evaluation (`held_out_text`) instead of those to train on.
     """
     rng = random.Random(seed)
     while True:
         draw = rng.random()
-        if texts and draw < 0.4:
-            yield rng.choice(texts)
-        elif draw < 0.75:
-            yield _scene(rng)
-        else:
-            yield _general(rng)
+        read = bool(texts) and draw < 0.4
+        sentence = rng.choice(texts) if read else _scene(rng) if draw < 0.75 else _general(rng)
+        if held_out_text(sentence) == held_out:
+            yield sentence
 
 
 def _strings(value: object, wanted: bool = False) -> Iterator[str]:

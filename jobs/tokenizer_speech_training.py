@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 from hibari import Hibari
 
+from omniforge.jobs.tokenizer_recordings import read_recordings
 from omniforge.jobs.tokenizer_speech_sentences import read_texts, sentences
+from omniforge.schemas.record import Refusal
 from omniforge.tokenizers.glm4voice.embedded_sizes import DECODER, MEL_SCALE, TOKENIZER
 from omniforge.tokenizers.glm4voice.examples import SpeechExample, collect
 from omniforge.tokenizers.glm4voice.export import export
@@ -67,35 +68,16 @@ def synthetic_examples(speaker: Speaker, texts: list[str], count: int, seed: int
             yield example
 
 
-def _recordings(root: Path) -> Iterator[tuple[Path, str]]:
-    for transcript in sorted(root.rglob("*.trans.txt")):
-        for line in transcript.read_text(encoding="utf-8").splitlines():
-            name, _, text = line.partition(" ")
-            yield transcript.parent / f"{name}.flac", text.lower()
-    for table in sorted(root.rglob("validated.tsv")):
-        header, *rows = table.read_text(encoding="utf-8").splitlines()
-        names = header.split("\t")
-        for row in rows:
-            cells = dict(zip(names, row.split("\t"), strict=False))
-            if "path" in cells and "sentence" in cells:
-                yield table.parent / "clips" / cells["path"], cells["sentence"]
-
-
 def recorded_examples(speaker: Speaker, folder: str) -> Iterator[SpeechExample]:
-    """Read the recordings of LibriSpeech and Common Voice folders; only their words are learnt, not their voices."""
-    for path, text in _recordings(Path(folder)):
-        if not path.is_file():
+    """Read the recordings to train on below a folder; only their words are learnt, not their voices."""
+    for recording in read_recordings(Path(folder)):
+        if isinstance(recording, Refusal):
+            _LOG.warning("%s is left out: %s %s", recording.source_uri, recording.reason, recording.detail)
             continue
-        try:
-            samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            _LOG.warning("%s is left out: %s", path, error)
-            continue
-        symbols = speaker.symbols(text)
-        if not symbols or not rate / 3 < len(samples) < _MAX_SECONDS * rate or not np.isfinite(samples).all():
-            continue
-        heard = resample(torch.from_numpy(samples[:, 0].copy()), rate, SAMPLE_RATE)
-        yield SpeechExample(heard=heard.numpy(), wanted=None, stretch=1.0, symbols=symbols)
+        symbols = speaker.symbols(recording.text.lower())
+        short = SAMPLE_RATE / 3 < len(recording.samples) < _MAX_SECONDS * SAMPLE_RATE
+        if symbols and short and not recording.held_out:
+            yield SpeechExample(heard=recording.samples, wanted=None, stretch=1.0, symbols=symbols)
 
 
 def _card(data: str | None, steps: int, seed: int, spoken: int, recorded: int) -> dict[str, object]:

@@ -4,8 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
+from omniforge.jobs.tokenizer_held_out import held_out_speaker, held_out_text
 from omniforge.jobs.tokenizer_speech_sentences import read_texts, sentences
 from omniforge.jobs.tokenizer_speech_training import (
     Speaker,
@@ -61,9 +63,19 @@ def test_the_same_seed_speaks_the_same(speaker):
         assert one.symbols == other.symbols
 
 
-def test_recordings_without_their_file_are_passed_over(speaker, tmp_path):
-    (tmp_path / "1-2.trans.txt").write_text("1-2-0001 HELLO THERE\n")
-    assert list(recorded_examples(speaker, str(tmp_path))) == []
+def test_a_speaker_and_sentences_that_are_left_for_evaluation_are_not_trained_on(speaker, tmp_path):
+    speakers = ["2033", "3331"]
+    assert [held_out_speaker(name) for name in speakers] == [False, True]
+    for name in speakers:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}-1.trans.txt").write_text(f"{name}-1-0001 HELLO THERE\n")
+        noise = np.random.default_rng(0).normal(0, 0.1, 24_000)
+        soundfile.write(tmp_path / name / f"{name}-1-0001.flac", noise, 16_000)
+    trained = list(recorded_examples(speaker, str(tmp_path)))
+    assert [example.symbols for example in trained] == [speaker.symbols("hello there")]
+    drawn, kept = (set(itertools.islice(sentences([], 3, held_out=wanted), 200)) for wanted in (False, True))
+    assert not any(map(held_out_text, drawn))
+    assert all(map(held_out_text, kept))
 
 
 def test_no_steps_are_an_error(tmp_path):
