@@ -20,6 +20,9 @@ from omniforge.tokenizers.pictures import picture_to_pixels
 LOG = logging.getLogger(__name__)
 
 BATCH = 4
+LARGE_SHARE = 0.25
+"""Share of the batches that are one picture of twice the side instead of four."""
+
 FIRST_SCENE = 1 << 40
 """Scenes to train on have seeds from here on, so that a corpus, which counts from 0, holds none of them."""
 
@@ -88,16 +91,20 @@ def held_out(path: Path) -> bool:
 def picture_batches(
     paths: tuple[Path, ...], *, size: int, seed: int, scenes_share: float = 0.5
 ) -> Callable[[int], Iterator[Tensor]]:
-    """Return a function from the first step to batches, float32 [4, 3, size, size] in [-1, 1].
+    """Return a function from the first step to batches, float32 [4, 3, size, size] or [1, 3, 2 * size, 2 * size] in [-1, 1].
 
     A batch depends on `seed`, `paths` and its step alone, so a resumed run sees the pictures it would have seen.
     """
 
     def batches(first_step: int) -> Iterator[Tensor]:
         for step in itertools.count(first_step):
-            chances = (Chance("image tokenizer", seed, step, item) for item in range(BATCH))
-            pictures = (_picture(chance, paths, size, scenes_share) for chance in chances)
-            yield torch.stack([picture_to_pixels(picture, size) for picture in pictures])
+            # What a network has only seen small comes back with halos where it is large: its norms and its attention look
+            # at the whole picture.
+            large = Chance("image tokenizer", seed, step).happens(LARGE_SHARE)
+            side, count = (2 * size, BATCH // 4) if large else (size, BATCH)
+            chances = (Chance("image tokenizer", seed, step, item) for item in range(count))
+            pictures = (_picture(chance, paths, side, scenes_share) for chance in chances)
+            yield torch.stack([picture_to_pixels(picture, side) for picture in pictures])
 
     return batches
 
