@@ -14,9 +14,11 @@ PACKAGES = (
     "soundfile",
     "soxr",
     "numpy",
+    "scipy",
     "pyarrow",
     "hibari-tts",
     "faster-whisper",
+    "speechmos",
 )
 """Packages whose version can change the bytes of a shard."""
 

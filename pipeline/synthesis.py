@@ -10,6 +10,7 @@ from omniforge.pipeline.engine import Operator, Row, Step
 from omniforge.pipeline.media import Outcome, commit_records, read_media, record_from_row
 from omniforge.pipeline.plan import Unit, make_unit
 from omniforge.pipeline.reference import Dataset
+from omniforge.pipeline.speech_cache import StoredCache
 from omniforge.pipeline.storage import Store
 from omniforge.pipeline.units import media_units, unit_rows
 from omniforge.schemas.record import Kind, MediaFile, Record, Refusal
@@ -25,7 +26,7 @@ PLANS: dict[str, Callable[[Record, SynthConfig], tuple[Utterance, ...] | Refusal
 }
 """What can be made of records by speaking them: each decides what is said, or why nothing is."""
 
-SYNTHESIS_VERSION = "1"
+SYNTHESIS_VERSION = "2"
 """Raise it when the same record, voices and engines would give other records."""
 
 
@@ -45,8 +46,11 @@ class SpokenTask:
         """Tell whether this record is drawn; the same ones whatever else is in the corpus."""
         if record["kind"] not in self.kinds:
             return False
-        number = int.from_bytes(hashlib.sha256(f"{self.task}\n{record['key']}".encode()).digest()[:8])
-        return number < self.share * 2**64
+        return _drawn(self.task, record["key"], self.share)
+
+
+def _drawn(purpose: str, name: str, share: float) -> bool:
+    return int.from_bytes(hashlib.sha256(f"{purpose}\n{name}".encode()).digest()[:8]) < share * 2**64
 
 
 DEFAULT_TASKS = (
@@ -58,14 +62,32 @@ DEFAULT_TASKS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SynthesisConfig:
-    """What is spoken and how it is checked."""
+    """What is spoken and how it is checked.
+
+    `test_share` of the pictures (of the records, where they have none) give records of the split `test` where their corpus says
+    `train`: drawn by the picture's content, so that everything spoken about one picture is in one split. `cache` keeps what was
+    spoken, heard and scored below the root; it changes no result.
+    """
 
     tasks: tuple[SpokenTask, ...] = DEFAULT_TASKS
     speech: SynthConfig = field(default_factory=SynthConfig)
+    test_share: float = 0.0
+    cache: bool = True
     records_per_unit: int = 128
     actors: int = 1
     actor_cpus: float = 1.0
     actor_gpus: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.test_share <= 1:
+            raise ValueError(f"synth: test_share is {self.test_share}; it is a part of 1")
+
+    def split_of(self, row: dict[str, Any]) -> str:
+        """The split of what is made from a record of the media layer."""
+        if row["split"] != "train":
+            return str(row["split"])
+        picture = next((member["sha256"] for member in row["members"] if member["width"] is not None), row["key"])
+        return "test" if _drawn("test split", picture, self.test_share) else "train"
 
 
 def plan_synthesis(dataset: Dataset, config: SynthesisConfig, engine: str) -> Iterator[Unit]:
@@ -74,6 +96,7 @@ def plan_synthesis(dataset: Dataset, config: SynthesisConfig, engine: str) -> It
         "synthesis": SYNTHESIS_VERSION,
         "tasks": repr(config.tasks),
         "speech": config.speech.fingerprint(),
+        "test_share": repr(config.test_share),
         "engine": engine,
     }
     for row in media_units(dataset):
@@ -95,7 +118,7 @@ def plan_synthesis(dataset: Dataset, config: SynthesisConfig, engine: str) -> It
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One record to be made: the index row it comes from, the task, and what has to be said for it."""
+    """One record to be made: the index row it comes from (with the new record's split), the task, and what is said for it."""
 
     row: dict[str, Any]
     task: Literal["svqa", "s2i", "spoken"]
@@ -113,7 +136,7 @@ def synthesis_operators(source: Store, target: Store, config: SynthesisConfig) -
         return prepare
 
     def build_speak() -> Step:
-        speaker = Speaker(config.speech)
+        speaker = Speaker(config.speech, cache=StoredCache(target) if config.cache else None)
 
         def step(row: Row) -> Row:
             said = say(pickle.loads(row["payload"]), speaker)
@@ -143,8 +166,9 @@ def assign(rows: Sequence[dict[str, Any]], config: SynthesisConfig) -> list[Assi
         for task in config.tasks:
             if not task.draws(row):
                 continue
-            planned = PLANS[task.task](_with_roles(row), config.speech)
-            assignments.append(planned if isinstance(planned, Refusal) else Assignment(row, task.task, planned))
+            new = {**row, "split": config.split_of(row)}
+            planned = PLANS[task.task](_with_roles(new), config.speech)
+            assignments.append(planned if isinstance(planned, Refusal) else Assignment(new, task.task, planned))
     return assignments
 
 

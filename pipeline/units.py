@@ -24,6 +24,5 @@ def media_units(dataset: Dataset) -> Iterator[dict[str, Any]]:
 
 def unit_rows(store: Store, unit: Unit) -> list[dict[str, Any]]:
     """Read the index rows of a unit's range, with the name of their shard filled in, and hold them against the contract."""
-    frame = pl.read_parquet(io.BytesIO(read_content(store, unit.index)))
-    require_valid(RecordIndex, frame, unit.index)
+    frame = require_valid(RecordIndex, pl.read_parquet(io.BytesIO(read_content(store, unit.index))), unit.index)
     return frame[unit.start : unit.stop].to_dicts()

@@ -46,8 +46,13 @@ class RecordIndex(pa.DataFrameModel):
     voice: str = pa.Field(nullable=True)
     answer_voice: str = pa.Field(nullable=True)
     engine: str = pa.Field(nullable=True)
+    answer_engine: str = pa.Field(nullable=True)
     wer: float = pa.Field(ge=0, nullable=True)
     answer_wer: float = pa.Field(ge=0, nullable=True)
+    quality: float = pa.Field(nullable=True)
+    answer_quality: float = pa.Field(nullable=True)
+    augmentation: str = pa.Field(nullable=True)
+    answer_augmentation: str = pa.Field(nullable=True)
     asr_text: str = pa.Field(nullable=True)
     peak_db: float = pa.Field(nullable=True)
     words_per_second: float = pa.Field(ge=0, nullable=True)
@@ -61,5 +66,19 @@ class RecordIndex(pa.DataFrameModel):
         strict = True
 
 
-MEASURES = ("voice", "answer_voice", "engine", "wer", "answer_wer", "asr_text", "peak_db", "words_per_second")
+MEASURES = (
+    "voice",
+    "answer_voice",
+    "engine",
+    "answer_engine",
+    "wer",
+    "answer_wer",
+    "quality",
+    "answer_quality",
+    "augmentation",
+    "answer_augmentation",
+    "asr_text",
+    "peak_db",
+    "words_per_second",
+)
 """The columns that `Record.measures` may fill."""

@@ -54,13 +54,24 @@ def split_failures(model: type[pa.DataFrameModel], frame: pl.DataFrame) -> tuple
     return good, failures
 
 
+def _completed(model: type[pa.DataFrameModel], frame: pl.DataFrame) -> pl.DataFrame:
+    columns = model.to_schema().columns
+    absent = [name for name, column in columns.items() if column.nullable and name not in frame.columns]
+    if not absent:
+        return frame
+    completed = frame.with_columns(pl.lit(None, columns[name].dtype.type).alias(name) for name in absent)
+    return completed.select(*(name for name in columns if name in completed.columns), pl.exclude(*columns))
+
+
 def require_valid(model: type[pa.DataFrameModel], frame: pl.DataFrame, where: str) -> pl.DataFrame:
     """Return the frame if all of it keeps the contract, as when reading what another job wrote.
+
+    Columns that may be null and are absent come back as nulls: an earlier version of the contract did not have them.
 
     Raises:
         TableError: naming `where`, and the first failures.
     """
-    good, failures = split_failures(model, frame)
+    good, failures = split_failures(model, _completed(model, frame))
     if failures:
         shown = "; ".join(f"row {f.row} {f.column} {f.check}: {f.value}" for f in failures[:5])
         raise TableError(f"{where}: {len(failures)} cells break the contract of {model.__name__}: {shown}")

@@ -5,52 +5,89 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from omniforge.synth.augment import AugmentConfig
 from omniforge.synth.roundtrip import RoundtripConfig
 from omniforge.synth.speakable import SpeakableConfig
+from omniforge.synth.tts.registry import engine_names
 from omniforge.synth.voices import EMBEDDED_VOICES, Voice
 
-RULES = 1
+RULES = 2
 """Number of the rules in this folder: raised when they change what is said, so that units are made again."""
+
+Options = Mapping[str, str | int | float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SynthConfig:
     """Settings of the synth job.
 
+    `voices` name their engines; `engines` gives those options by name. An engine of another name than those of the registry
+    says in its option `engine` which one it is, so that one kind of engine may stand there twice with two models.
+    `batch_size` is how many utterances an engine is given at once that can say several.
+
     `retries` is how many other voices are tried when an utterance is not understood. `verify_share` of the records (by a hash
-    of their key) are transcribed, which costs about 0.4 s of one core for each utterance; the sound itself is always measured.
+    of their key) are transcribed, which costs about 0.4 s of one core for each utterance, and `quality_share` have their
+    speech quality scored, which costs about as much; the sound itself is always measured.
     An utterance of one or two words that is not understood is heard once more behind `carrier`, said by the same voice; an
     empty `carrier` leaves that out. `recogniser` is a folder with a Whisper model in CTranslate2 form; None takes the packaged
     tiny.en.
     """
 
-    engine: str = "hibari"
-    engine_options: Mapping[str, str | int | float] = field(default_factory=dict)
+    engines: Mapping[str, Options] = field(default_factory=dict)
     voices: tuple[Voice, ...] = EMBEDDED_VOICES
+    batch_size: int = 16
     retries: int = 2
     verify: bool = True
     verify_share: float = 1.0
+    quality_share: float = 1.0
     carrier: str = "The word is:"
     recogniser: str | None = None
     speakable: SpeakableConfig = field(default_factory=SpeakableConfig)
     roundtrip: RoundtripConfig = field(default_factory=RoundtripConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
-        if len({voice.name for voice in self.voices}) < max(2, len(self.voices)):
+        if len({voice.name for voice in self.voices}) < len(self.voices):
+            raise ValueError("voices: two have one name; names are what the index and the report tell voices apart by.")
+        for split, table in (("test", self.voices_of("test")), ("train", self.voices_of("train"))):
+            if len(table) < 2:
+                raise ValueError(f"voices: {len(table)} for the {split} split; give at least 2 (question and answer differ).")
+        known = {*engine_names(), *self.engines}
+        if strangers := sorted({voice.engine for voice in self.voices} - known):
+            raise ValueError(f"voices: there is no engine {strangers[0]!r}; there are: {', '.join(sorted(known))}.")
+        for name in self.engines:
+            if (kind := self.engine_named(name)[0]) not in engine_names():
+                raise ValueError(f"engines: {name}: there is no engine {kind!r}; there are: {', '.join(engine_names())}.")
+        if self.retries < 0 or not 0 <= self.verify_share <= 1 or not 0 <= self.quality_share <= 1 or self.batch_size < 1:
             raise ValueError(
-                f"voices: give at least 2 with different names (question and answer differ), not {len(self.voices)}."
+                f"retries ({self.retries}) must be 0 or more, batch_size ({self.batch_size}) 1 or more, verify_share "
+                f"({self.verify_share}) and quality_share ({self.quality_share}) from 0 to 1."
             )
-        if strangers := sorted({voice.engine for voice in self.voices} - {self.engine}):
-            raise ValueError(f"voices: some are of engine {', '.join(strangers)}, but the engine is {self.engine!r}.")
-        if self.retries < 0 or not 0 <= self.verify_share <= 1:
-            raise ValueError(f"retries ({self.retries}) must be 0 or more and verify_share ({self.verify_share}) from 0 to 1.")
 
     def fingerprint(self) -> str:
-        """Hash of the rules and of all settings; the engine and the recogniser add theirs (`Speaker.fingerprint`)."""
+        """Hash of the rules and of all settings; the engines and the models that listen add theirs (`Speaker.fingerprint`)."""
         settings = {"rules": RULES} | asdict(self)
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
+    def engine_named(self, name: str) -> tuple[str, Options]:
+        """What the registry has to load for the engine of this name: its own name there, and its options."""
+        options = dict(self.engines.get(name, {}))
+        return str(options.pop("engine", name)), options
+
+    def voices_of(self, split: str) -> tuple[Voice, ...]:
+        """The voices that may speak records of a split: the held-out ones those of `test` alone, if there are any."""
+        held_out = tuple(voice for voice in self.voices if voice.held_out)
+        return held_out if held_out and split == "test" else tuple(voice for voice in self.voices if not voice.held_out)
+
     def verifies(self, key: str) -> bool:
         """Tell whether the utterances of this record are transcribed."""
-        place = int.from_bytes(hashlib.sha256(f"verify\n{key}".encode()).digest()[:8]) / 2**64
-        return self.verify and place < self.verify_share
+        return self.verify and _place("verify", key) < self.verify_share
+
+    def scores(self, key: str) -> bool:
+        """Tell whether the quality of this record's speech is scored."""
+        return _place("quality", key) < self.quality_share
+
+
+def _place(purpose: str, key: str) -> float:
+    """A number from 0 to 1 that belongs to a key."""
+    return int.from_bytes(hashlib.sha256(f"{purpose}\n{key}".encode()).digest()[:8]) / 2**64

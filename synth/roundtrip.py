@@ -30,6 +30,7 @@ class RoundtripConfig:
     wrong word of one or two says little. Rates are in words per second of normalised text and are asked of
     utterances of `rate_words` or more. `max_silence` is a share of the duration; `max_pause` is in seconds. `max_end_db` bounds
     the last 40 ms (louder: cut off) and `max_floor_db` the quietest twentieth (louder: noise), both against the loudest 20 ms.
+    `min_quality` is the least speech quality (`QualityModel.score`), where it is scored.
     """
 
     max_wer: float = 0.34
@@ -43,6 +44,7 @@ class RoundtripConfig:
     max_clipping: float = 0.001
     max_end_db: float = -30.0
     max_floor_db: float = -30.0
+    min_quality: float = 2.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

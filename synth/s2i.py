@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from omniforge.schemas.record import MediaFile, Record, Refusal, record_key
 from omniforge.synth.config import SynthConfig
+from omniforge.synth.roles import Role
 from omniforge.synth.speakable import speakable
 from omniforge.synth.turns import asked_for_picture
 from omniforge.synth.unspeakable import Unspeakable
 from omniforge.synth.utterance import (
-    Role,
     Spoken,
     Utterance,
     measures,
@@ -50,7 +50,7 @@ def assemble(record: Record, spoken: Mapping[Role, Spoken], image: MediaFile) ->
         revision=record.revision,
         parents=(record.key,),
         repairs=(*record.repairs, "spoken_form") if speech.text != record.text else record.repairs,
-        measures=measures(speech) | {"engine": speech.engine},
+        measures=measures(speech),
     )
 
 

@@ -1,100 +1,143 @@
 """Say utterances, listen to them, and try another voice where they are not understood."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
-import soxr  # type: ignore[import-untyped]
 
 from omniforge.schemas.record import Refusal
+from omniforge.synth.augment import augment
+from omniforge.synth.cache import Cache
 from omniforge.synth.config import SynthConfig
+from omniforge.synth.listener import Listener
 from omniforge.synth.normalise import normalise
-from omniforge.synth.roundtrip import SAMPLE_RATE, Recogniser, judge
-from omniforge.synth.tts.engine import Engine, SpeechError, Waveform
-from omniforge.synth.tts.registry import load_engine
+from omniforge.synth.quality import QualityModel
+from omniforge.synth.roundtrip import Recogniser, judge
+from omniforge.synth.synthesiser import Line, Synthesiser, Take
+from omniforge.synth.tts.engine import Engine, SpeechError
 from omniforge.synth.utterance import Spoken, Utterance
 from omniforge.synth.voices import Voice
 
 
 class Speaker:
-    """An engine and a recogniser, loaded once (in a Ray actor: once for each actor).
+    """Engines, a recogniser and a quality model, loaded once (in a Ray actor: once for each actor).
 
-    What becomes of an utterance depends on that utterance and the config alone, never on what it is batched with.
+    What becomes of an utterance depends on that utterance and the config alone: never on a cache, nor on what it is batched
+    with, as far as its engine says several texts as it says one.
     """
 
-    def __init__(self, config: SynthConfig, engine: Engine | None = None, recogniser: Recogniser | None = None) -> None:
-        """Load what the config names, or take what is given; without verification no recogniser is loaded."""
+    def __init__(
+        self,
+        config: SynthConfig,
+        engines: Mapping[str, Engine] | None = None,
+        recogniser: Recogniser | None = None,
+        quality: QualityModel | None = None,
+        cache: Cache | None = None,
+    ) -> None:
+        """Load what the config names, or take what is given; a `cache` spares saying, hearing and scoring things again."""
         self._config = config
-        self._engine = engine or load_engine(config.engine, config.engine_options)
-        listens = config.verify and config.verify_share > 0
-        self._recogniser = (recogniser or Recogniser.load(config.recogniser)) if listens else None
+        self._synthesiser = Synthesiser(config, engines, cache)
+        self._listener = Listener(config, recogniser, quality, cache)
 
     @property
     def fingerprint(self) -> str:
-        """Settings, engine and recogniser in one line, for unit ids and manifests."""
-        ears = self._recogniser.fingerprint if self._recogniser else "unverified"
-        return f"{self._config.fingerprint()}; {self._engine.fingerprint}; {ears}"
+        """Settings, engines and listening models in one line, for unit ids and manifests."""
+        return f"{self._config.fingerprint()}; {self._synthesiser.fingerprint}; {self._listener.fingerprint}"
 
     def speak(self, utterances: Sequence[Utterance]) -> list[Spoken | Refusal]:
-        """Say each utterance, the longest first; the results are in the order given.
+        """Say each utterance in its first voice, the longest first, then what failed in the next; results in the order given.
 
-        A refusal has the reason `roundtrip` (no voice was understood or the sound is bad), `not_speakable` (the engine
-        cannot read the text), or is a retryable failure (a server was out of reach).
+        A refusal has the reason `roundtrip` (no voice was understood or the sound is bad), `not_speakable` (no engine can read
+        the text), or is a retryable failure (a server was out of reach).
         """
         results: dict[int, Spoken | Refusal] = {}
-        for place in sorted(range(len(utterances)), key=lambda place: -len(utterances[place].text)):
-            results[place] = self._say(utterances[place])
+        problems: dict[int, list[str]] = defaultdict(list)
+        waiting = sorted(range(len(utterances)), key=lambda place: -len(utterances[place].text))
+        attempt = 0
+        while waiting:
+            lines = [_line(utterances[place], attempt) for place in waiting]
+            for place, line, take in zip(waiting, lines, self._synthesiser.speak(lines), strict=True):
+                outcome = self._checked(utterances[place], line.voice, take)
+                if isinstance(outcome, str):
+                    problems[place].append(f"{line.voice.name}: {outcome}")
+                else:
+                    results[place] = outcome
+            attempt += 1
+            for place in waiting:
+                if place not in results and attempt == len(utterances[place].voices):
+                    results[place] = _given_up(utterances[place], problems[place])
+            waiting = [place for place in waiting if place not in results]
         return [results[place] for place in range(len(utterances))]
 
-    def _say(self, utterance: Utterance) -> Spoken | Refusal:
-        problems: list[str] = []
-        for attempt, voice in enumerate(utterance.voices):
-            try:
-                samples = _to_16k(self._engine.speak(utterance.text, voice, utterance.seed + attempt))
-            except SpeechError as error:
-                return _not_spoken(utterance, error)
-            heard = self._hear(utterance, samples)
-            verdict = judge(utterance.text, heard, samples, self._config.roundtrip)
-            if heard is not None and not verdict.ok and self._config.carrier and len(normalise(utterance.text).split()) <= 2:
-                heard = self._hear_in_sentence(voice, samples)
-                verdict = judge(utterance.text, heard, samples, self._config.roundtrip)
-            if verdict.ok:
-                return Spoken(
-                    role=utterance.role,
-                    text=utterance.text,
-                    samples=samples,
-                    voice=voice,
-                    engine=voice.engine,
-                    wer=verdict.wer,
-                    heard=heard,
-                    words_per_second=verdict.words_per_second,
-                    silence=verdict.silence,
-                )
-            problems.append(f"{voice.name}: {verdict.why}")
-        return _refusal(utterance, "roundtrip", f"{utterance.role} {utterance.text[:80]!r}: " + " | ".join(problems))
+    def _checked(self, utterance: Utterance, voice: Voice, take: Take) -> Spoken | Refusal | str:
+        """Listen to a take: what is kept of it, or why another voice should try, or a failure that ends the matter."""
+        if isinstance(take, SpeechError):
+            return _out_of_reach(utterance, take) if take.retryable else f"{_UNREADABLE}: {take}"
+        limits = self._config.roundtrip
+        heard = self._listener.hear(utterance.key, take)
+        verdict = judge(utterance.text, heard, take, limits)
+        if heard is not None and not verdict.ok and len(normalise(utterance.text).split()) <= 2:
+            heard = self._hear_in_sentence(utterance.key, voice, take) or heard
+            verdict = judge(utterance.text, heard, take, limits)
+        if not verdict.ok:
+            return verdict.why
+        quality = self._listener.score(utterance.key, take)
+        if quality is not None and quality < limits.min_quality:
+            return f"quality {quality:.2f}"
+        spoken = Spoken(
+            role=utterance.role,
+            text=utterance.text,
+            samples=take,
+            voice=voice,
+            engine=voice.engine,
+            wer=verdict.wer,
+            heard=heard,
+            words_per_second=verdict.words_per_second,
+            silence=verdict.silence,
+            quality=quality,
+        )
+        return self._augmented(utterance, spoken)
 
-    def _hear(self, utterance: Utterance, samples: npt.NDArray[np.float32]) -> str | None:
-        if self._recogniser is None or not self._config.verifies(utterance.key):
-            return None
-        return self._recogniser.transcribe(samples)
+    def _augmented(self, utterance: Utterance, clean: Spoken) -> Spoken:
+        """Make clean speech sound recorded where the seed says so, and measure what is then stored; nothing is refused."""
+        wanted = self._config.augment
+        if utterance.role not in wanted.roles or utterance.task not in wanted.tasks:
+            return clean
+        samples, augmentation = augment(clean.samples, wanted.effects, utterance.seed)
+        if not augmentation:
+            return clean
+        heard = self._listener.hear(utterance.key, samples)
+        measured = judge(utterance.text, heard, samples, self._config.roundtrip)
+        return replace(
+            clean,
+            samples=samples,
+            augmentation=augmentation,
+            wer=measured.wer,
+            heard=heard,
+            words_per_second=measured.words_per_second,
+            silence=measured.silence,
+            quality=self._listener.score(utterance.key, samples),
+        )
 
-    def _hear_in_sentence(self, voice: Voice, samples: npt.NDArray[np.float32]) -> str:
+    def _hear_in_sentence(self, key: str, voice: Voice, take: np.ndarray) -> str | None:
         """Transcribe one or two words behind a sentence that leads up to them: alone they give a recogniser little to go by."""
-        assert self._recogniser is not None
         carrier = self._config.carrier
-        before = _to_16k(self._engine.speak(carrier, voice, 0))
-        heard, lead = normalise(self._recogniser.transcribe(np.concatenate([before, samples]))), normalise(carrier)
+        before = self._synthesiser.speak([Line(carrier, voice, 0)])[0] if carrier else None
+        if before is None or isinstance(before, SpeechError):
+            return None
+        heard, lead = normalise(self._listener.hear(key, np.concatenate([before, take])) or ""), normalise(carrier)
         return heard[len(lead) :].strip() if heard.startswith(lead) else heard
 
 
-def _to_16k(wave: Waveform) -> npt.NDArray[np.float32]:
-    resampled = soxr.resample(wave.samples, wave.rate, SAMPLE_RATE) if wave.samples.size else wave.samples
-    return np.asarray(np.clip(resampled, -1.0, 1.0), np.float32)
+_UNREADABLE = "cannot be read"
 
 
-def _not_spoken(utterance: Utterance, error: SpeechError) -> Refusal:
-    if not error.retryable:
-        return _refusal(utterance, "not_speakable", f"{utterance.role}: {error}")
+def _line(utterance: Utterance, attempt: int) -> Line:
+    return Line(utterance.text, utterance.voices[attempt], utterance.seed + attempt)
+
+
+def _out_of_reach(utterance: Utterance, error: SpeechError) -> Refusal:
     return Refusal(
         source_uri=utterance.source_uri,
         key=utterance.key,
@@ -106,5 +149,12 @@ def _not_spoken(utterance: Utterance, error: SpeechError) -> Refusal:
     )
 
 
-def _refusal(utterance: Utterance, reason: str, detail: str) -> Refusal:
-    return Refusal(source_uri=utterance.source_uri, key=utterance.key, task=utterance.task, reason=reason, detail=detail[:1000])
+def _given_up(utterance: Utterance, problems: Sequence[str]) -> Refusal:
+    unread = all(f": {_UNREADABLE}: " in problem for problem in problems)
+    return Refusal(
+        source_uri=utterance.source_uri,
+        key=utterance.key,
+        task=utterance.task,
+        reason="not_speakable" if unread else "roundtrip",
+        detail=f"{utterance.role} {utterance.text[:80]!r}: {' | '.join(problems)}"[:1000],
+    )

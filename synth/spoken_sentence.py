@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from omniforge.schemas.record import MediaFile, Record, Refusal, record_key
 from omniforge.synth.config import SynthConfig
+from omniforge.synth.roles import Role
 from omniforge.synth.speakable import speakable
 from omniforge.synth.unspeakable import Unspeakable
-from omniforge.synth.utterance import Role, Spoken, Utterance, measures, plan, refuse, refuse_language, sound
+from omniforge.synth.utterance import Spoken, Utterance, measures, plan, refuse, refuse_language, sound
 
 
 def plan_utterances(record: Record, config: SynthConfig) -> tuple[Utterance, ...] | Refusal:
@@ -38,7 +39,7 @@ def assemble(record: Record, spoken: Mapping[Role, Spoken], image: MediaFile | N
         revision=record.revision,
         parents=(record.key,),
         repairs=(*record.repairs, "spoken_form") if speech.text != record.text else record.repairs,
-        measures=measures(speech) | {"engine": speech.engine},
+        measures=measures(speech),
     )
 
 

@@ -7,11 +7,11 @@ from typing import Literal
 from omniforge.schemas.record import MediaFile, Record, Refusal, record_key
 from omniforge.synth.choices import open_question
 from omniforge.synth.config import SynthConfig
+from omniforge.synth.roles import Role
 from omniforge.synth.speakable import speakable
 from omniforge.synth.turns import asked_about_picture
 from omniforge.synth.unspeakable import Unspeakable
 from omniforge.synth.utterance import (
-    Role,
     Spoken,
     Utterance,
     measures,
@@ -46,7 +46,7 @@ def plan_utterances(record: Record, config: SynthConfig) -> tuple[Utterance, ...
 def assemble(record: Record, spoken: Mapping[Role, Spoken], image: MediaFile) -> Record:
     """Make the svqa record: the parent's picture unchanged, `question` and `answer` as sound and as the text that is said."""
     question, answer = spoken["question"], spoken["answer"]
-    columns = measures(question) | measures(answer, "answer_") | {"engine": question.engine}
+    columns = measures(question) | measures(answer, "answer_")
     rewritten = (question.text, answer.text) != (record.question, record.answer)
     return Record(
         key=record_key(record.corpus, record.source_uri, "svqa"),

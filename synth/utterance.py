@@ -1,22 +1,18 @@
 """One thing to be said, and the same thing said."""
 
 import hashlib
-import io
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from omniforge.schemas.record import MediaFile, Record, Refusal
 from omniforge.synth.config import SynthConfig
+from omniforge.synth.flac import encode_flac
+from omniforge.synth.roles import Role, Task
 from omniforge.synth.roundtrip import SAMPLE_RATE
 from omniforge.synth.unspeakable import Unspeakable
 from omniforge.synth.voices import Voice, rank_voices
-
-Role = Literal["question", "answer", "speech"]
-Task = Literal["svqa", "s2i", "spoken"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +38,11 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoken:
-    """An utterance that passed: `samples` (N,) float32 at 16 kHz. `wer` and `heard` are None where nobody listened."""
+    """An utterance that passed: `samples` (N,) float32 at 16 kHz that 16 bits hold, and what was measured of exactly these.
+
+    `wer` and `heard` are None where nobody listened, `quality` where it was not scored. `augmentation` says in words what was
+    done to the samples after they passed; it is empty when they are clean.
+    """
 
     role: Role
     text: str
@@ -53,6 +53,8 @@ class Spoken:
     heard: str | None
     words_per_second: float
     silence: float
+    quality: float | None = None
+    augmentation: str = ""
 
     @property
     def seconds(self) -> float:
@@ -62,7 +64,7 @@ class Spoken:
 
 def plan(record: Record, texts: dict[Role, str], task: Task, config: SynthConfig) -> tuple[Utterance, ...]:
     """Give each text its voices, none of which another text of the record has, and its seed, from the record's key alone."""
-    ranked = rank_voices(record.key, config.voices)
+    ranked = rank_voices(record.key, config.voices_of(record.split))
     return tuple(
         Utterance(
             role=role,
@@ -101,17 +103,19 @@ def picture(record: Record) -> MediaFile | Unspeakable:
 
 def sound(spoken: Spoken, role: Role) -> MediaFile:
     """Encode speech as 16-bit FLAC."""
-    file = io.BytesIO()
-    soundfile.write(file, spoken.samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-    return MediaFile(
-        role=role, format="flac", data=file.getvalue(), sample_rate=SAMPLE_RATE, seconds=spoken.seconds, channels=1
-    )
+    data = encode_flac(spoken.samples)
+    return MediaFile(role=role, format="flac", data=data, sample_rate=SAMPLE_RATE, seconds=spoken.seconds, channels=1)
 
 
 def measures(spoken: Spoken, prefix: str = "") -> dict[str, float | str]:
-    """Columns of the index; `wer` and `asr_text` are absent where nobody listened, and `verified` says so."""
+    """What the index and the record's JSON say of an utterance.
+
+    `wer` and `asr_text` are absent where nobody listened, and `verified` says so; `quality` where it was not scored;
+    `augmentation` where the sound is clean.
+    """
     columns: dict[str, float | str] = {
         "voice": spoken.voice.name,
+        "engine": spoken.engine,
         "seconds": round(spoken.seconds, 3),
         "words_per_second": round(spoken.words_per_second, 3),
         "silence": round(spoken.silence, 3),
@@ -119,4 +123,8 @@ def measures(spoken: Spoken, prefix: str = "") -> dict[str, float | str]:
     }
     if spoken.wer is not None and spoken.heard is not None:
         columns |= {"wer": round(spoken.wer, 4), "asr_text": spoken.heard}
+    if spoken.quality is not None:
+        columns["quality"] = round(spoken.quality, 3)
+    if spoken.augmentation:
+        columns["augmentation"] = spoken.augmentation
     return {prefix + name: value for name, value in columns.items()}

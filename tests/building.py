@@ -25,7 +25,8 @@ SMALL: dict[str, Any] = {
             {"task": "svqa", "kinds": ["vqa"], "share": 0.1},
             {"task": "s2i", "kinds": ["caption", "prompt"], "share": 0.2},
             {"task": "spoken", "kinds": ["tts"]},
-        ]
+        ],
+        "speech": {"quality_share": 0.3},
     },
     "tokenize": {"understanding": 64, "generation": 64},
     "engine": {"cpus": 2},

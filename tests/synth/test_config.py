@@ -24,6 +24,28 @@ def test_the_share_of_verified_records_is_the_one_asked_for(share: float, low: i
     assert low <= sum(config.verifies(f"key-{place}") for place in range(2000)) <= high
 
 
+def test_only_held_out_voices_speak_the_test_split_and_they_speak_nothing_else() -> None:
+    held_out = tuple(replace(voice, held_out=True) for voice in EMBEDDED_VOICES[:3])
+    config = SynthConfig(voices=(*held_out, *EMBEDDED_VOICES[3:]))
+    assert config.voices_of("test") == held_out
+    assert config.voices_of("train") == config.voices_of("val") == EMBEDDED_VOICES[3:]
+
+
+def test_without_held_out_voices_all_splits_have_the_same_ones() -> None:
+    assert SynthConfig().voices_of("test") == SynthConfig().voices_of("train") == EMBEDDED_VOICES
+
+
+def test_one_kind_of_engine_stands_there_twice_under_names_of_its_own() -> None:
+    voices = (*EMBEDDED_VOICES, Voice(name="x", engine="near", speaker="x"), Voice(name="y", engine="far", speaker="x"))
+    engines = {
+        "near": {"engine": "openai_server", "url": "http://near"},
+        "far": {"engine": "openai_server", "url": "http://far"},
+    }
+    config = SynthConfig(voices=voices, engines=engines)
+    assert config.engine_named("far") == ("openai_server", {"url": "http://far"})
+    assert config.engine_named("hibari") == ("hibari", {})
+
+
 def test_a_larger_share_verifies_all_that_a_smaller_one_does() -> None:
     keys = [f"key-{place}" for place in range(500)]
     few, many = ({key for key in keys if SynthConfig(verify_share=share).verifies(key)} for share in (0.2, 0.6))
@@ -34,10 +56,15 @@ def test_a_larger_share_verifies_all_that_a_smaller_one_does() -> None:
     ("settings", "complaint"),
     [
         ({"voices": EMBEDDED_VOICES[:1]}, "at least 2"),
-        ({"voices": EMBEDDED_VOICES[:1] * 2}, "different names"),
-        ({"voices": (*EMBEDDED_VOICES, Voice(name="x", engine="other", speaker="x"))}, "some are of engine other"),
+        ({"voices": EMBEDDED_VOICES[:2] * 2}, "two have one name"),
+        ({"voices": (*EMBEDDED_VOICES, Voice(name="x", engine="other", speaker="x"))}, "no engine 'other'"),
+        ({"voices": (*EMBEDDED_VOICES, replace(EMBEDDED_VOICES[0], name="x", held_out=True))}, "1 for the test split"),
+        ({"voices": tuple(replace(voice, held_out=True) for voice in EMBEDDED_VOICES)}, "0 for the train split"),
+        ({"engines": {"mine": {"engine": "other"}}}, "mine: there is no engine 'other'"),
         ({"retries": -1}, "must be 0 or more"),
         ({"verify_share": 1.5}, "from 0 to 1"),
+        ({"quality_share": -0.5}, "from 0 to 1"),
+        ({"batch_size": 0}, "1 or more"),
     ],
 )
 def test_settings_that_make_no_sense_are_named(settings: dict, complaint: str) -> None:

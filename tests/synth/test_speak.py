@@ -11,7 +11,7 @@ from omniforge.synth.tts.hibari import HibariEngine
 from omniforge.synth.utterance import Spoken, Utterance
 from omniforge.synth.voices import EMBEDDED_VOICES, Voice
 
-CONFIG = SynthConfig()
+CONFIG = SynthConfig(quality_share=0.0)
 
 
 def utterance(text: str, number: int = 0) -> Utterance:
@@ -54,21 +54,23 @@ class Ears:
 
 
 def test_speech_that_is_understood_is_kept_with_its_measures() -> None:
-    (spoken,) = Speaker(CONFIG, ToneEngine(), Ears("A red bus stops.")).speak([utterance("a red bus stops")])
+    (spoken,) = Speaker(CONFIG, {"hibari": ToneEngine()}, Ears("A red bus stops.")).speak([utterance("a red bus stops")])
     assert isinstance(spoken, Spoken)
     assert (spoken.wer, spoken.heard, spoken.voice, spoken.seconds) == (0.0, "A red bus stops.", EMBEDDED_VOICES[0], 2.0)
 
 
 def test_another_voice_is_tried_where_the_first_is_not_understood() -> None:
     engine = ToneEngine()
-    (spoken,) = Speaker(CONFIG, engine, Ears("a bread bust dogs", "a red bus stops")).speak([utterance("a red bus stops")])
+    (spoken,) = Speaker(CONFIG, {"hibari": engine}, Ears("a bread bust dogs", "a red bus stops")).speak(
+        [utterance("a red bus stops")]
+    )
     assert isinstance(spoken, Spoken)
     assert spoken.voice == EMBEDDED_VOICES[1]
     assert [(voice, seed) for _, voice, seed in engine.calls] == [(EMBEDDED_VOICES[0].name, 0), (EMBEDDED_VOICES[1].name, 1)]
 
 
 def test_what_no_voice_makes_understood_is_refused_with_what_was_heard() -> None:
-    (refused,) = Speaker(CONFIG, ToneEngine(), Ears("no", "no", "nothing")).speak([utterance("a red bus stops")])
+    (refused,) = Speaker(CONFIG, {"hibari": ToneEngine()}, Ears("no", "no", "nothing")).speak([utterance("a red bus stops")])
     assert isinstance(refused, Refusal)
     assert (refused.reason, refused.outcome, refused.source_uri, refused.task) == ("roundtrip", "refused", "a#0", "s2i")
     assert "wer 1.00" in refused.detail
@@ -77,7 +79,7 @@ def test_what_no_voice_makes_understood_is_refused_with_what_was_heard() -> None
 
 def test_a_single_word_is_heard_again_behind_a_carrier() -> None:
     engine = ToneEngine()
-    (spoken,) = Speaker(CONFIG, engine, Ears("Burt!", "The word is... Bird.")).speak([utterance("bird")])
+    (spoken,) = Speaker(CONFIG, {"hibari": engine}, Ears("Burt!", "The word is... Bird.")).speak([utterance("bird")])
     assert isinstance(spoken, Spoken)
     assert (spoken.voice, spoken.heard, spoken.seconds) == (EMBEDDED_VOICES[0], "bird", 0.5)
     assert [text for text, _, _ in engine.calls] == ["bird", CONFIG.carrier]
@@ -85,25 +87,25 @@ def test_a_single_word_is_heard_again_behind_a_carrier() -> None:
 
 def test_a_wrong_word_is_refused_behind_the_carrier_too() -> None:
     heard = ["Boat.", "The word is boat."] * 3
-    (refused,) = Speaker(CONFIG, ToneEngine(), Ears(*heard)).speak([utterance("bird")])
+    (refused,) = Speaker(CONFIG, {"hibari": ToneEngine()}, Ears(*heard)).speak([utterance("bird")])
     assert isinstance(refused, Refusal)
     assert refused.reason == "roundtrip"
 
 
 def test_without_a_carrier_the_next_voice_is_tried() -> None:
-    (spoken,) = Speaker(replace(CONFIG, carrier=""), ToneEngine(), Ears("Burt!", "bird")).speak([utterance("bird")])
+    (spoken,) = Speaker(replace(CONFIG, carrier=""), {"hibari": ToneEngine()}, Ears("Burt!", "bird")).speak([utterance("bird")])
     assert isinstance(spoken, Spoken)
     assert spoken.voice == EMBEDDED_VOICES[1]
 
 
 def test_a_text_the_engine_cannot_read_is_refused() -> None:
-    (refused,) = Speaker(CONFIG, ToneEngine(SpeechError("cannot read")), Ears()).speak([utterance("x")])
+    (refused,) = Speaker(CONFIG, {"hibari": ToneEngine(SpeechError("cannot read"))}, Ears()).speak([utterance("x")])
     assert isinstance(refused, Refusal)
     assert (refused.reason, refused.outcome, refused.retryable) == ("not_speakable", "refused", False)
 
 
 def test_a_server_out_of_reach_is_a_retryable_failure() -> None:
-    (failed,) = Speaker(CONFIG, ToneEngine(SpeechError("busy", retryable=True)), Ears()).speak([utterance("x")])
+    (failed,) = Speaker(CONFIG, {"hibari": ToneEngine(SpeechError("busy", retryable=True))}, Ears()).speak([utterance("x")])
     assert isinstance(failed, Refusal)
     assert (failed.reason, failed.outcome, failed.retryable) == ("exception", "failed", True)
 
@@ -111,26 +113,26 @@ def test_a_server_out_of_reach_is_a_retryable_failure() -> None:
 def test_results_are_in_the_order_given_though_the_longest_is_said_first() -> None:
     engine = ToneEngine()
     texts = ["one two three", "one two three four five six", "one two three four"]
-    speaker = Speaker(replace(CONFIG, verify=False), engine)
+    speaker = Speaker(replace(CONFIG, verify=False), {"hibari": engine})
     results = speaker.speak([utterance(text, number) for number, text in enumerate(texts)])
     assert [result.text for result in results if isinstance(result, Spoken)] == texts
     assert engine.calls[0][0] == texts[1]
 
 
 def test_without_verification_nobody_listens_but_the_sound_is_measured() -> None:
-    (spoken,) = Speaker(replace(CONFIG, verify_share=0.0), ToneEngine()).speak([utterance("a red bus stops")])
+    (spoken,) = Speaker(replace(CONFIG, verify_share=0.0), {"hibari": ToneEngine()}).speak([utterance("a red bus stops")])
     assert isinstance(spoken, Spoken)
     assert (spoken.wer, spoken.heard) == (None, None)
     assert spoken.words_per_second == pytest.approx(2.0)
 
 
 def test_the_fingerprint_names_settings_engine_and_recogniser() -> None:
-    fingerprint = Speaker(CONFIG, ToneEngine(), Ears()).fingerprint
-    assert fingerprint == f"{CONFIG.fingerprint()}; tone 1; ears 1"
+    fingerprint = Speaker(CONFIG, {"hibari": ToneEngine()}, Ears()).fingerprint
+    assert fingerprint == f"{CONFIG.fingerprint()}; tone 1; ears 1; unscored"
 
 
 def test_the_embedded_engine_is_understood_and_does_not_depend_on_the_batch() -> None:
-    speaker = Speaker(CONFIG, HibariEngine())
+    speaker = Speaker(CONFIG, {"hibari": HibariEngine()})
     utterances = [utterance("What colour is the bus?", 1), utterance("Three.", 2), utterance("A cat sleeps on a grey sofa.", 3)]
     together = speaker.speak(utterances)
     alone = [result for one in reversed(utterances) for result in speaker.speak([one])][::-1]
