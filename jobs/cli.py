@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from omniforge.jobs import (
     build,
     demo,
+    evaluate,
     explain,
+    export,
     generate,
     plan,
     publish,
@@ -24,7 +26,23 @@ from omniforge.jobs.config import ConfigError
 from omniforge.pipeline.engine import EngineError
 from omniforge.pipeline.storage import StorageError
 
-COMMANDS = (demo, plan, stage, build, publish, validate, stats, report, status, explain, tokenizer, train, generate)
+COMMANDS = (
+    demo,
+    plan,
+    stage,
+    build,
+    publish,
+    validate,
+    stats,
+    report,
+    export,
+    status,
+    explain,
+    tokenizer,
+    train,
+    generate,
+    evaluate,
+)
 DONE, FAILED, USAGE = 0, 1, 2
 
 

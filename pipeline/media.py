@@ -1,7 +1,7 @@
 """The media layer's shards: records to tar members and index rows, and back."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -126,12 +126,43 @@ def read_media(store: Store, row: dict[str, Any], roles: Sequence[str] | None = 
     wanted = [m for m in row["members"] if m["role"] != "json" and (roles is None or m["role"] in roles)]
     if not wanted:
         return ()
-    start, stop = span_of(TarMember(m["name"], m["offset"], m["size"]) for m in wanted)
-    data = store.read(row["shard"], start, stop - start)
-    files = tuple(
-        MediaFile(data=data[m["offset"] - start : m["offset"] - start + m["size"]], **{name: m[name] for name in FILE_COLUMNS})
-        for m in wanted
-    )
+    start, data = _read_span(store, row["shard"], wanted)
+    return _media_in(store, row, wanted, start, data)
+
+
+def read_records(store: Store, rows: Sequence[dict[str, Any]]) -> Iterator[Record]:
+    """Read whole records of one shard, by one range read that holds them all; their measures are all that were taken.
+
+    Raises:
+        StorageError: the shard is absent, or its bytes are not those that the index names.
+    """
+    start, data = _read_span(store, rows[0]["shard"], [member for row in rows for member in row["members"]])
+    for row in rows:
+        document = next(m for m in row["members"] if m["role"] == "json")
+        try:
+            measures = json.loads(_cut(data, start, document))["measures"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise StorageError(
+                f"{store.root}/{row['shard']}: {document['name']} is not the record its index names ({error}); restore it"
+            ) from None
+        wanted = [m for m in row["members"] if m["role"] != "json"]
+        yield replace(record_from_row(row), media=_media_in(store, row, wanted, start, data), measures=measures)
+
+
+def _read_span(store: Store, shard: str, members: Sequence[dict[str, Any]]) -> tuple[int, bytes]:
+    start, stop = span_of(TarMember(m["name"], m["offset"], m["size"]) for m in members)
+    return start, store.read(shard, start, stop - start)
+
+
+def _cut(data: bytes, start: int, member: dict[str, Any]) -> bytes:
+    return data[member["offset"] - start : member["offset"] - start + member["size"]]
+
+
+def _media_in(
+    store: Store, row: dict[str, Any], wanted: Sequence[dict[str, Any]], start: int, data: bytes
+) -> tuple[MediaFile, ...]:
+    """Cut media out of bytes that begin at `start` of the shard, and hold them against their hashes."""
+    files = tuple(MediaFile(data=_cut(data, start, m), **{name: m[name] for name in FILE_COLUMNS}) for m in wanted)
     for file, member in zip(files, wanted, strict=True):
         if file.sha256 != member["sha256"]:
             raise StorageError(

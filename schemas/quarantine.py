@@ -20,6 +20,7 @@ REASONS: dict[str, str] = {
     "unknown_role": "a turn has a role that is none of system, user, assistant",
     "no_assistant_turn": "no assistant turn follows a user turn: nothing to learn",
     "tag_count_mismatch": "the media tags in the text and the listed media differ in number",
+    "altered_export": "a text or medium of an export is not what was exported",
     "duplicate_id": "the id was used by an earlier record of the same file",
     "duplicate_key": "the key came earlier in the same archive",
     "duplicate_record": "the same record, id and content, came earlier in the same file",

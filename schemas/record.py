@@ -42,7 +42,8 @@ class SourceRecord:
 
     `source_uri` is `<container, relative to the collection root>#<record>`. For a conversation the order of `media` is the
     order of the tags in `messages`, pictures and sounds counted apart. `related_texts` are other texts of the same corpus about
-    the same picture, against which a spoken prompt can be held.
+    the same picture, against which a spoken prompt can be held. `parents` and `measures` are there where the source knows them:
+    in an export of this project.
     """
 
     source_uri: str
@@ -56,7 +57,9 @@ class SourceRecord:
     speaker: str | None = None
     license: str | None = None
     split: str = "train"
+    parents: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
+    measures: dict[str, float | str] = field(default_factory=dict)
     related_texts: tuple[str, ...] = ()
 
 

@@ -179,7 +179,7 @@ def check(record: SourceRecord, *, corpus: str, config: CheckConfig) -> Record |
         first sound among the measures; or the refusal with reason, detail and the first bytes of what was wrong.
     """
     key = record_key(corpus, record.source_uri)
-    draft = Draft(source=record, repairs=record.repairs)
+    draft = Draft(source=record, repairs=record.repairs, measures=record.measures)
     try:
         for block in BLOCKS:
             outcome = block(draft, config)
@@ -226,6 +226,7 @@ def _kept(draft: Draft, key: str, corpus: str) -> Record:
         speaker=source.speaker,
         license=source.license,
         split=source.split,
+        parents=source.parents,
         repairs=tuple(dict.fromkeys(draft.repairs)),
         measures=draft.measures,
     )

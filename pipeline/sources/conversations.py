@@ -2,7 +2,7 @@
 
 The format is described in the parity fixtures (sft_jsonl/FACTS.md): media are placed by the tags `<|image|>` and `<|audio|>`,
 the k-th tag means the k-th path of its list. `messages` are always kept as they are, so that nothing of what a line means is
-lost.
+lost. A line that this project exported has one field more, and is read back as the record it was (`exported.py`).
 """
 
 from collections import defaultdict
@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import ClassVar
 
 from omniforge.pipeline.sources.collection import Stamp, matching_files, medium, present_media, require_folder, stamp
+from omniforge.pipeline.sources.exported import parse_exported, restore
 from omniforge.pipeline.sources.lines import LineIndex, index_lines, read_lines
 from omniforge.pipeline.sources.refused import Refused, item
 from omniforge.pipeline.sources.shapes import Shape, shape
 from omniforge.pipeline.sources.source import Container, SourceItem, identity
 from omniforge.pipeline.sources.strict_json import parse_json, require_unicode, require_unique_keys
 from omniforge.pipeline.sources.turns import SFT, parse_turns, require_tags
-from omniforge.schemas.record import Message, SourceRecord
+from omniforge.schemas.exported import FIELD, ExportedMedium, ExportedRecord
+from omniforge.schemas.record import Message, RawMedia, SourceRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,13 @@ class Conversation:
     images: tuple[str, ...]
     audios: tuple[str, ...]
     repairs: tuple[str, ...]
+    exported: ExportedRecord | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every file that the line names."""
+        more = self.exported.media if self.exported else ()
+        return (*self.images, *self.audios, *(listed.path for listed in more if listed.path is not None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +86,8 @@ class Conversations:
             raise Refused("duplicate_record", f"the same as line {earlier + 1}")
         found = parse_line(line)
         folder = root / self._media
+        if found.exported is not None:
+            return restore(found.exported, found.messages, partial(_exported_medium, folder, found), uri)
         pictures = zip(found.images, found.shape.images, strict=True)
         sounds = zip(found.audios, found.shape.audios, strict=True)
         return SourceRecord(
@@ -109,6 +120,10 @@ def parse_line(line: bytes) -> Conversation:
     audios, audio_repairs = _paths(value, "audios")
     require_tags(messages, len(images), len(audios))
     all_repairs = tuple(dict.fromkeys((*repairs, *turn_repairs, *image_repairs, *audio_repairs)))
+    if value.get(FIELD) is not None:
+        beside = [text for message in messages for text in (message.role, message.content)]
+        exported = parse_exported(value[FIELD], beside)
+        return Conversation(messages, Shape(exported.kind, text=exported.text), images, audios, all_repairs, exported)
     return Conversation(messages, shape(messages), images, audios, all_repairs)
 
 
@@ -127,19 +142,30 @@ def _paths(value: dict[str, object], field: str) -> tuple[tuple[str, ...], tuple
     return tuple(listed), repairs
 
 
+def _exported_medium(folder: Path, found: Conversation, listed: ExportedMedium) -> RawMedia:
+    """Read a medium of an exported record: one that its conversation shows, or one that lies beside."""
+    if listed.path is not None:
+        return medium(folder, listed.path, listed.role)
+    paths = {"images": found.images, "audios": found.audios}.get(listed.column or "", ())
+    if listed.place is None or not 0 <= listed.place < len(paths):
+        raise Refused("altered_export", f"{listed.role} is number {listed.place} of {listed.column}, which has {len(paths)}")
+    return medium(folder, paths[listed.place], listed.role)
+
+
 def _media_of(line: bytes) -> tuple[str, ...]:
     try:
-        found = parse_line(line)
+        return parse_line(line).paths
     except Refused:
         return ()
-    return (*found.images, *found.audios)
 
 
 @lru_cache(maxsize=2)
 def related_texts(file: Path, _stamp: Stamp) -> dict[str, tuple[str, ...]]:
     """Collect, for each picture that a spoken request asks for, what other lines of the file write about it."""
     index = index_lines(file, skip_blank=True)
-    pictures = {found.images[0] for found in _conversations(file, index) if found.shape.kind == "s2i"}
+    pictures = {
+        found.images[0] for found in _conversations(file, index) if found.shape.kind == "s2i" and found.exported is None
+    }
     texts: dict[str, list[str]] = defaultdict(list)
     for found in _conversations(file, index):
         shown = found.images[0] if len(found.images) == 1 else None

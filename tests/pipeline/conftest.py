@@ -36,6 +36,48 @@ def sound(number: int, role: str = "speech") -> MediaFile:
     return MediaFile(role=role, format="flac", data=buffer.getvalue(), sample_rate=RATE, seconds=0.1, channels=1)
 
 
+def sight(number: int, role: str = "image") -> MediaFile:
+    """A picture that shows something, so that the checks of a pull let it through."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(number).integers(0, 256, (40, 48, 3), np.uint8)).save(buffer, "PNG")
+    return MediaFile(role=role, format="png", data=buffer.getvalue(), width=48, height=40)
+
+
+def speech(number: int, role: str = "speech") -> MediaFile:
+    """Two seconds as uneven as speech, so that the checks of a pull let them through."""
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(number).normal(0, 0.1, RATE * 2) * np.abs(np.sin(np.arange(RATE * 2) / 2000))
+    soundfile.write(buffer, noise.astype(np.float32), RATE, format="FLAC", subtype="PCM_16")
+    return MediaFile(role=role, format="flac", data=buffer.getvalue(), sample_rate=RATE, seconds=2.0, channels=1)
+
+
+def spoken(number: int, kind: str = "svqa", **changes: Any) -> Record:
+    """A record as synthesis makes it: svqa, s2i, or asr."""
+    uri = f"toy/file.jsonl#{number}"
+    texts: dict[str, Any] = {"question": f"What is in picture number {number} here?", "answer": "A small red bus — “červený”."}
+    media: tuple[MediaFile, ...] = (sight(number), speech(number, "question"), speech(number + 1, "answer"))
+    measures: dict[str, float | str] = {"voice": "heart-p078-r097", "engine": "hibari", "wer": 0.125, "asr_text": "What is in?"}
+    if kind != "svqa":
+        texts = {"text": f"A small boat number {number} on a green lake."}
+        media = (sight(number), speech(number)) if kind == "s2i" else (speech(number),)
+    else:
+        measures |= {"answer_voice": "heart-p120-r097", "answer_wer": 0.0, "answer_silence": 0.25}
+    values: dict[str, Any] = {
+        "key": record_key("toy", uri, kind),
+        "kind": kind,
+        "text": None,
+        "media": media,
+        "language": "en",
+        "speaker": "heart-p078-r097",
+        "split": "train",
+        "revision": "r1",
+        "parents": (record_key("toy", uri),),
+        "repairs": ("spoken_form",),
+        "measures": {**measures, "verified": 1.0, "peak_db": -3.5, "words_per_second": 3.0},
+    }
+    return record(number, **(values | texts | changes))
+
+
 def record(number: int, **changes: Any) -> Record:
     uri = f"toy/file.jsonl#{number}"
     values: dict[str, Any] = {
@@ -93,6 +135,16 @@ def publish_media(store: Store, numbers: range, *, name: str = "toy-media", **ch
     return Dataset(store, publish(store, layer="media", name=name, entries=entries, **(values | changes)))
 
 
+def publish_records(store: Store, *units: list[Record], name: str = "toy-sdvi") -> Dataset:
+    """A version of given records, a shard for each list."""
+    entries = {}
+    for number, records in enumerate(units):
+        work = unit(number, stage="synth")
+        entries[work.id] = commit_records(store, work, records)
+    manifest = publish(store, layer="media", name=name, entries=entries, code_version="1", config={}, models={}, inputs=())
+    return Dataset(store, manifest)
+
+
 def publish_tokens(store: Store, media: Dataset, numbers: range, *, vocabulary: int = 16, name: str = "toy") -> Dataset:
     """A caption sample kept and one of another task refused for each number."""
     entries = {}
@@ -124,7 +176,9 @@ class Toy:
     refusal = staticmethod(refusal)
     unit = staticmethod(unit)
     token_sample = staticmethod(token_sample)
+    spoken = staticmethod(spoken)
     publish_media = staticmethod(publish_media)
+    publish_records = staticmethod(publish_records)
     publish_tokens = staticmethod(publish_tokens)
 
 

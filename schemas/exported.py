@@ -1,0 +1,63 @@
+"""What an exported record carries along so that it can be read back: all that the open fields of its format cannot hold."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, FiniteFloat
+
+from omniforge.schemas.record import Kind
+
+FIELD = "omniforge"
+"""The field of a line, and the column of a table, that holds an `ExportedRecord` as one JSON string.
+
+A string, not an object: readers that infer one type for a whole file meet the same type in every line.
+"""
+
+
+class ExportedMedium(BaseModel):
+    """Where a medium of the record lies in the export: in a column (at a place of it, if it is a list), or at a path."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: str
+    sha256: str
+    column: str | None = None
+    place: int | None = None
+    path: str | None = None
+
+
+class ExportedRecord(BaseModel):
+    """A record without the bytes of its media.
+
+    `key`, `corpus`, `revision` and `source_uri` are those of the exported record: whoever reads the export back gives it a key
+    of its own, as a record of another corpus. `beside_sha256` is the hash of the texts that stand openly beside this field.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    key: str
+    corpus: str
+    revision: str
+    source_uri: str
+    kind: Kind
+    text: str | None
+    question: str | None
+    answer: str | None
+    own_messages: bool
+    split: str
+    language: str | None
+    speaker: str | None
+    license: str | None
+    parents: tuple[str, ...]
+    repairs: tuple[str, ...]
+    measures: dict[str, FiniteFloat | str]
+    media: tuple[ExportedMedium, ...]
+    beside_sha256: str
+
+
+def beside_sha256(texts: Sequence[str | None]) -> str:
+    """Hash the texts that an export shows openly."""
+    return hashlib.sha256(json.dumps(list(texts), ensure_ascii=True).encode()).hexdigest()
