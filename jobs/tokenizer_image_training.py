@@ -1,7 +1,6 @@
 """`omniforge tokenizer train image`: a small picture tokenizer from rendered scenes and a folder of pictures."""
 
 import functools
-import hashlib
 import itertools
 import logging
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ import torch
 from PIL import Image, ImageEnhance
 from torch import Tensor
 
+from omniforge.jobs.tokenizer_held_out import held_out
 from omniforge.pipeline.sources.chance import Chance
 from omniforge.pipeline.sources.scenes import render
 from omniforge.tokenizers.magvit2.config import Magvit2Config, StackConfig
@@ -81,11 +81,6 @@ def picture_paths(folder: Path) -> tuple[Path, ...]:
     if not paths:
         raise ValueError(f"data={folder} holds no {', '.join(SUFFIXES)} file. Give a folder of pictures, or no data.")
     return paths
-
-
-def held_out(path: Path) -> bool:
-    """Tell whether a picture is left for evaluation: one in ten is, by its bytes, so that copies stay together."""
-    return hashlib.sha256(path.read_bytes()).digest()[0] % 10 == 0
 
 
 def picture_batches(

@@ -1,0 +1,62 @@
+import json
+from itertools import count
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from omniforge.jobs.cli import main
+from omniforge.jobs.tokenizer_held_out import held_out
+from omniforge.jobs.tokenizer_image_evaluation import held_out_pictures
+
+
+def _write(path: Path, *, left_for_evaluation: bool, size: tuple[int, int] = (64, 48)) -> None:
+    """Write a picture of noise whose bytes fall on the wanted side of the rule."""
+    for sigma in count(10):
+        Image.effect_noise(size, sigma).convert("RGB").save(path)
+        if held_out(path) == left_for_evaluation:
+            return
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    data = tmp_path / "data"
+    data.mkdir()
+    _write(data / "measured.png", left_for_evaluation=True)
+    _write(data / "trained on.png", left_for_evaluation=False)
+    _write(data / "strip.png", left_for_evaluation=True, size=(400, 8))
+    return data
+
+
+def test_two_runs_write_the_same_report_with_all_figures_and_sheets(folder: Path, tmp_path: Path) -> None:
+    reports = [tmp_path / name for name in ("one.json", "two.json")]
+    for report in reports:
+        options = ["--data", str(folder), "--limit", "1", "--output", str(report), "--show", str(tmp_path / "show")]
+        assert main(["tokenizer", "evaluate", "image", *options]) == 0
+    assert reports[0].read_bytes() == reports[1].read_bytes()
+    written = json.loads(reports[0].read_text())
+    assert set(written["pictures"]) == {"128", "256", "512"}
+    scenes = written["scenes"]["128"]
+    assert scenes["count"] == 1
+    assert scenes["code_use"]["codes"] == 64
+    assert 15 < scenes["psnr_db"]["least"] <= scenes["psnr_db"]["mean"] < 40
+    with Image.open(tmp_path / "show" / "scenes-128px.png") as sheet:
+        assert sheet.size == (132, 2 * 132)
+
+
+def test_only_held_out_pictures_are_measured_and_unreadable_ones_are_named(folder: Path) -> None:
+    pictures, left_out = held_out_pictures(folder)
+    assert [name for name, _ in pictures] == ["measured.png"]
+    assert list(left_out) == ["strip.png"]
+    assert "aspect" in left_out["strip.png"]
+
+
+def test_a_folder_without_a_held_out_picture_is_refused(tmp_path: Path) -> None:
+    _write(tmp_path / "trained on.png", left_for_evaluation=False)
+    with pytest.raises(ValueError, match="held out"):
+        held_out_pictures(tmp_path)
+
+
+def test_a_limit_below_one_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tokenizer", "evaluate", "image", "--limit", "0"]) == 2
+    assert "at least 1" in capsys.readouterr().err
