@@ -4,7 +4,7 @@ from omniforge.pipeline.storage import Store
 
 
 class StoredCache:
-    """A `synth.cache.Cache` in a store: an object for each entry, under `cache/speech/`, a folder that may always be deleted."""
+    """A `synth.cache.Cache` in a store: an object for each entry, under `cache/speech/`; the folder may be deleted."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

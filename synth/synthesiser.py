@@ -70,7 +70,8 @@ class Synthesiser:
         return self._engines[name]
 
     def _kept(self, key: str, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        keep(self._cache, key, encode_flac(samples))
+        if samples.size:  # libsndfile cannot read a FLAC file without samples
+            keep(self._cache, key, encode_flac(samples))
         return samples
 
 

@@ -2,55 +2,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from speaking import BatchToneEngine, DictCache, Ears, Judge, ToneEngine, utterance
 
 from omniforge.schemas.record import Refusal
+from omniforge.synth.augment import AugmentConfig, Effect
 from omniforge.synth.config import SynthConfig
+from omniforge.synth.roles import Role, Task
 from omniforge.synth.speak import Speaker
-from omniforge.synth.tts.engine import SpeechError, Waveform
+from omniforge.synth.tts.engine import SpeechError
 from omniforge.synth.tts.hibari import HibariEngine
-from omniforge.synth.utterance import Spoken, Utterance
-from omniforge.synth.voices import EMBEDDED_VOICES, Voice
+from omniforge.synth.utterance import Spoken
+from omniforge.synth.voices import EMBEDDED_VOICES
 
 CONFIG = SynthConfig(quality_share=0.0)
-
-
-def utterance(text: str, number: int = 0) -> Utterance:
-    voices = EMBEDDED_VOICES[number * 3 : number * 3 + 3]
-    return Utterance(
-        role="speech", text=text, voices=voices, seed=number, key=f"k{number}", source_uri=f"a#{number}", task="s2i"
-    )
-
-
-class ToneEngine:
-    """Says nothing but a tone of half a second a word, at 24 kHz, between silences; fails as told."""
-
-    fingerprint = "tone 1"
-    deterministic = True
-
-    def __init__(self, error: SpeechError | None = None) -> None:
-        self.calls: list[tuple[str, str, int]] = []
-        self.error = error
-
-    def speak(self, text: str, voice: Voice, seed: int) -> Waveform:
-        self.calls.append((text, voice.name, seed))
-        if self.error:
-            raise self.error
-        size = 12000 * len(text.split())
-        samples = (0.3 * np.sin(np.arange(size) * 0.06)).astype(np.float32)
-        samples[: size // 10] = samples[-(size // 10) :] = 0.0
-        return Waveform(samples, 24000)
-
-
-class Ears:
-    """Hears what it is told, in order."""
-
-    fingerprint = "ears 1"
-
-    def __init__(self, *heard: str) -> None:
-        self.heard = list(heard)
-
-    def transcribe(self, samples: np.ndarray) -> str:
-        return self.heard.pop(0)
+SCORED = SynthConfig()
 
 
 def test_speech_that_is_understood_is_kept_with_its_measures() -> None:
@@ -142,3 +107,92 @@ def test_the_embedded_engine_is_understood_and_does_not_depend_on_the_batch() ->
         assert isinstance(second, Spoken)
         assert np.array_equal(first.samples, second.samples)
         assert (first.heard, first.voice) == (second.heard, second.voice)
+
+
+def test_speech_that_sounds_bad_is_said_by_another_voice() -> None:
+    ears, judge = Ears("a red bus stops", "a red bus stops"), Judge(1.5, 3.1)
+    (spoken,) = Speaker(SCORED, {"hibari": ToneEngine()}, ears, judge).speak([utterance("a red bus stops")])
+    assert isinstance(spoken, Spoken)
+    assert (spoken.quality, spoken.voice) == (3.1, EMBEDDED_VOICES[1])
+
+
+def test_what_sounds_bad_in_every_voice_is_refused_with_its_scores() -> None:
+    speaker = Speaker(replace(SCORED, verify=False), {"hibari": ToneEngine()}, quality=Judge(1.5, 1.25, 2.0))
+    (refused,) = speaker.speak([utterance("a red bus stops")])
+    assert isinstance(refused, Refusal)
+    assert refused.reason == "roundtrip"
+    assert "quality 1.25" in refused.detail
+
+
+def test_what_was_not_understood_is_not_scored() -> None:
+    judge = Judge(3.0)
+    (spoken,) = Speaker(SCORED, {"hibari": ToneEngine()}, Ears("no", "a red bus stops"), judge).speak(
+        [utterance("a red bus stops")]
+    )
+    assert isinstance(spoken, Spoken)
+    assert judge.scores == []
+
+
+def test_where_one_engine_cannot_read_a_text_a_voice_of_another_speaks() -> None:
+    other = replace(EMBEDDED_VOICES[1], engine="openai_server")
+    engines = {"hibari": ToneEngine(SpeechError("cannot read")), "openai_server": BatchToneEngine()}
+    speaker = Speaker(replace(CONFIG, verify=False), engines)
+    (spoken,) = speaker.speak([utterance("a red bus stops", voices=(EMBEDDED_VOICES[0], other))])
+    assert isinstance(spoken, Spoken)
+    assert (spoken.engine, spoken.voice) == ("openai_server", other)
+
+
+def test_augmented_speech_passed_clean_and_is_measured_as_it_is_stored() -> None:
+    config = replace(SCORED, augment=AugmentConfig(effects=(Effect(kind="noise", share=1.0, low=0, high=0),)))
+    ears, judge = Ears("a red bus stops", "a red bus stomps"), Judge(3.1, 1.2)
+    (spoken,) = Speaker(config, {"hibari": ToneEngine()}, ears, judge).speak([utterance("a red bus stops")])
+    assert isinstance(spoken, Spoken)
+    assert spoken.augmentation.startswith("noise ")
+    assert (spoken.heard, spoken.wer, spoken.quality) == ("a red bus stomps", 0.25, 1.2)
+
+
+@pytest.mark.parametrize(("role", "task"), [("answer", "svqa"), ("speech", "spoken")])
+def test_what_a_model_learns_to_say_stays_clean(role: Role, task: Task) -> None:
+    config = replace(CONFIG, verify=False, augment=AugmentConfig(effects=(Effect(kind="noise", share=1.0),)))
+    said = replace(utterance("a red bus stops"), role=role, task=task)
+    (spoken,) = Speaker(config, {"hibari": ToneEngine()}).speak([said])
+    assert isinstance(spoken, Spoken)
+    assert spoken.augmentation == ""
+
+
+def test_a_warm_cache_gives_the_same_and_nothing_is_said_heard_or_scored_again() -> None:
+    config = replace(SCORED, augment=AugmentConfig(effects=(Effect(kind="room", share=1.0),)))
+    utterances = [utterance("a red bus stops"), utterance("bird", 1)]
+    cache, heard = DictCache(), ["a red bus stops", "a red bus stops", "Burt!", "The word is bird.", "bird"]
+
+    def speaker(cache: DictCache | None, ears: Ears, judge: Judge) -> tuple[ToneEngine, Speaker]:
+        engine = ToneEngine()
+        return engine, Speaker(config, {"hibari": engine}, ears, judge, cache)
+
+    without = speaker(None, Ears(*heard), Judge(3.0, 2.5, 3.0, 2.5))[1].speak(utterances)
+    cold = speaker(cache, Ears(*heard), Judge(3.0, 2.5, 3.0, 2.5))[1].speak(utterances)
+    engine, warm_speaker = speaker(cache, Ears(), Judge())
+    warm = warm_speaker.speak(utterances)
+    assert engine.calls == []
+    for first, second, third in zip(without, cold, warm, strict=True):
+        assert isinstance(first, Spoken)
+        assert isinstance(second, Spoken)
+        assert isinstance(third, Spoken)
+        assert np.array_equal(first.samples, second.samples)
+        assert np.array_equal(first.samples, third.samples)
+        assert replace(first, samples=None) == replace(second, samples=None) == replace(third, samples=None)
+
+
+def test_a_damaged_take_is_said_again() -> None:
+    config, cache, engine = replace(CONFIG, verify=False), DictCache(), ToneEngine()
+    speaker = Speaker(config, {"hibari": engine}, cache=cache)
+    (first,) = speaker.speak([utterance("a red bus stops")])
+    (key,) = cache.entries
+    sound = cache.entries[key]
+    cache.entries[key] = sound[:-1]
+    (second,) = speaker.speak([utterance("a red bus stops")])
+    assert len(engine.calls) == 2
+    assert isinstance(first, Spoken)
+    assert isinstance(second, Spoken)
+    assert np.array_equal(first.samples, second.samples)
+    assert cache.entries[key] == sound
