@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _writer(options: argparse.Namespace) -> "Writer":
+    from omniforge.pipeline.export_hf import HuggingFace
     from omniforge.pipeline.export_jsonl import JsonLines
 
-    return JsonLines(task=options.task)
+    return HuggingFace() if options.format == "hf" else JsonLines(task=options.task)

@@ -26,6 +26,36 @@ dataset:
 """
 
 
+def hf_card(dataset: Dataset, selection: Selection, licenses: list[tuple[str, str, int]], written: Written) -> str:
+    """Describe an export as a Hugging Face data set; the head tells `datasets` which files are which split."""
+    splits = dict.fromkeys(name.removeprefix("data/").rsplit("-", 3)[0] for name in written.files)
+    files = "\n".join(f"  - split: {split}\n    path: data/{split}-*.parquet" for split in splits)
+    return f"""---
+configs:
+- config_name: default
+  data_files:
+{files}
+---
+
+{_told(dataset, selection, licenses, written)}
+## How it is read
+
+```python
+from datasets import Audio, load_dataset
+
+data = load_dataset("FOLDER", split="{next(iter(splits), "train")}")
+data[0]["image"]                                          # a picture, where the record has one
+data[0]["question_audio"]["bytes"]                        # FLAC
+data.cast_column("question_audio", Audio())               # decoded on access; needs torchcodec
+```
+
+A row is a record: `task` is its kind, each medium has a column (`image`, `speech`, `question_audio`, `answer_audio`; further
+ones are in `more_images`, `more_audios`), `wer`, `voice` and the like are what was measured of its speech. The column
+`omniforge` holds what the others do not: a corpus of format `hf_parquet` with `folder: data` in a build configuration reads the
+records back.
+"""
+
+
 def _told(dataset: Dataset, selection: Selection, licenses: list[tuple[str, str, int]], written: Written) -> str:
     version = f"version `{dataset.manifest.reference}` (sha256 {dataset.manifest.content_sha256[:16]})"
     chosen = [f"{name} `{value}`" for name in ("task", "split", "where") if (value := getattr(selection, name)) is not None]

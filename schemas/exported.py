@@ -15,6 +15,14 @@ FIELD = "omniforge"
 A string, not an object: readers that infer one type for a whole file meet the same type in every line.
 """
 
+MEDIA_COLUMNS = {"image": "image", "speech": "speech", "question": "question_audio", "answer": "answer_audio"}
+"""Role of a medium -> its column in a table; media of other roles are in the lists `IMAGES` and `AUDIOS`."""
+
+IMAGES, AUDIOS = "more_images", "more_audios"
+
+BESIDE = ("text", "question", "answer", "messages")
+"""The columns of a table that stand openly beside `FIELD`."""
+
 
 class ExportedMedium(BaseModel):
     """Where a medium of the record lies in the export: in a column (at a place of it, if it is a list), or at a path."""

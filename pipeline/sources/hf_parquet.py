@@ -10,8 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from omniforge.pipeline.sources.collection import WHOLE_FILE, locate, matching_files, present_media
+from omniforge.pipeline.sources.exported import parse_exported, restore
 from omniforge.pipeline.sources.refused import Refused, item, refusal
 from omniforge.pipeline.sources.source import Container, SourceItem, identity
+from omniforge.pipeline.sources.strict_json import parse_json
+from omniforge.pipeline.sources.turns import SFT, parse_turns
+from omniforge.schemas.exported import AUDIOS, BESIDE, FIELD, IMAGES, MEDIA_COLUMNS, ExportedMedium
 from omniforge.schemas.record import Kind, RawMedia, SourceRecord
 
 BATCH_ROWS = 32
@@ -27,6 +31,24 @@ class Layout:
     texts: tuple[str, ...]
     speaker: str | None
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are read."""
+        return [name for name in (self.media, *self.texts, self.speaker) if name is not None]
+
+    @property
+    def media_columns(self) -> tuple[str, ...]:
+        """Those of them that may name files."""
+        return (self.media,)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedLayout:
+    """The columns of a file that this project exported, as far as it has them still."""
+
+    columns: list[str]
+    media_columns: tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HfParquet:
@@ -34,7 +56,7 @@ class HfParquet:
 
     A file with the columns `image`, `question` and `answer` holds questions; one with `image` and `caption` captions; one with
     `audio` and `transcript` speech, `speaker` being optional. These fields name the columns. Bytes of null are looked for under
-    the path beside them, in the folder of the file.
+    the path beside them, in the folder of the file. A file that this project exported gives the records that were exported.
     """
 
     version: ClassVar[str] = "1"
@@ -58,7 +80,8 @@ class HfParquet:
             try:
                 with _open(file) as parquet:
                     layout = self._layout(file, parquet.schema_arrow)
-                    media, size = present_media(root, Path(path).parent.as_posix(), _paths(parquet, layout.media))
+                    named = set().union(*(_paths(parquet, column) for column in layout.media_columns))
+                    media, size = present_media(root, Path(path).parent.as_posix(), named)
                     rows = parquet.metadata.num_rows
             except Refused:
                 media, size, rows = [], 0, 1
@@ -74,19 +97,21 @@ class HfParquet:
             return
         with parquet:
             layout = self._layout(file, parquet.schema_arrow)
-            columns = [name for name in (layout.media, *layout.texts, layout.speaker) if name is not None]
             begin = 0
             for group in range(parquet.num_row_groups):
                 end = begin + parquet.metadata.row_group(group).num_rows
                 number = max(start, begin)
-                for row in _rows(parquet, group, columns, number - begin, min(stop, end) - begin):
+                for row in _rows(parquet, group, layout.columns, number - begin, min(stop, end) - begin):
                     uri = f"{container}#row {number}"
                     yield item(uri, partial(self._record, file.parent, uri, layout, row))
                     number += 1
                 begin = end
 
-    def _layout(self, file: Path, schema: pa.Schema) -> Layout:
+    def _layout(self, file: Path, schema: pa.Schema) -> Layout | ExportedLayout:
         names = set(schema.names)
+        if FIELD in names:
+            media = tuple(name for name in (*MEDIA_COLUMNS.values(), IMAGES, AUDIOS) if name in names)
+            return ExportedLayout([*media, *(name for name in (*BESIDE, FIELD) if name in names)], media)
         if self.image in names and {self.question, self.answer} <= names:
             return Layout("vqa", self.image, "image", (self.question, self.answer), None)
         if {self.image, self.caption} <= names:
@@ -98,13 +123,15 @@ class HfParquet:
             f"{self.question!r} and {self.answer!r}, or {self.audio!r} with {self.transcript!r}"
         )
 
-    def _record(self, folder: Path, uri: str, layout: Layout, row: "pa.RecordBatch | Refused") -> SourceRecord:
+    def _record(self, folder: Path, uri: str, layout: Layout | ExportedLayout, row: "pa.RecordBatch | Refused") -> SourceRecord:
         if isinstance(row, Refused):
             raise row
         try:
             values: dict[str, object] = row.to_pylist()[0]
         except UnicodeDecodeError as error:
             raise Refused("invalid_utf8", str(error)) from None
+        if isinstance(layout, ExportedLayout):
+            return _exported(folder, uri, values)
         medium = _medium(folder, values[layout.media], layout.role)
         texts = [_text(layout.kind, place, values[name]) for place, name in enumerate(layout.texts)]
         speaker = values.get(layout.speaker) if layout.speaker else None
@@ -161,6 +188,22 @@ def _rows(
     except (pa.ArrowException, OSError) as error:
         for _ in range(max(start, at), stop):
             yield Refused("invalid_parquet", f"row group {group}: {error}")
+
+
+def _exported(folder: Path, uri: str, values: dict[str, object]) -> SourceRecord:
+    """Make the record that was exported as a row."""
+    beside = [text if isinstance(text := values.get(name), str) else None for name in BESIDE]
+    exported = parse_exported(values[FIELD], beside)
+    turns, _ = parse_json((beside[-1] or "[]").encode())
+    messages = parse_turns(turns, SFT)[0] if turns else ()
+
+    def read(listed: ExportedMedium) -> RawMedia:
+        cell = values.get(listed.column or "")
+        if listed.place is not None:
+            cell = cell[listed.place] if isinstance(cell, list) and 0 <= listed.place < len(cell) else None
+        return _medium(folder, cell, listed.role)
+
+    return restore(exported, messages, read, uri)
 
 
 def _medium(folder: Path, value: object, role: str) -> RawMedia:
