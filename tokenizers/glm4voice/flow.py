@@ -71,9 +71,10 @@ class FlowDecoder(nn.Module):
         states: Tensor = self.encoder(self.input_embedding(codes.clamp(min=0)))
         return states
 
-    def condition(self, codes: Tensor) -> Tensor:
-        """Say what the codes mean for every mel frame: mu, [batch, mels, frames]."""
-        mu: Tensor = self.length_regulator(self.encoder_proj(self.encode(codes)), self.frames(codes.shape[1]))
+    def condition(self, codes: Tensor, frames: int | None = None) -> Tensor:
+        """Say what the codes mean for every mel frame: mu, [batch, mels, frames]; `self.frames` of them when None."""
+        count = self.frames(codes.shape[1]) if frames is None else frames
+        mu: Tensor = self.length_regulator(self.encoder_proj(self.encode(codes)), count)
         return mu
 
     def project_speaker(self, embedding: Tensor) -> Tensor:
@@ -98,7 +99,7 @@ class FlowDecoder(nn.Module):
 
         Args:
             codes: int64 [batch, codes].
-            noise: The flow's start, [batch, mels, frames of prompt and codes together].
+            noise: The flow's start, [batch, mels, frames of prompt and codes together]; its length decides theirs.
             steps: Number of Euler steps.
             embedding: Speaker embeddings, [batch, spk_embed_dim]; None for the default voice.
             prompt: Speech that goes before; its frames are cut from the result.
@@ -108,7 +109,7 @@ class FlowDecoder(nn.Module):
         """
         if embedding is None:
             embedding = noise.new_zeros(codes.shape[0], self.config.spk_embed_dim)
-        mu = self.condition(codes if prompt is None else torch.cat([prompt.codes, codes], dim=1))
+        mu = self.condition(codes if prompt is None else torch.cat([prompt.codes, codes], dim=1), noise.shape[-1])
         condition = torch.zeros_like(mu)
         known = 0
         if prompt is not None:

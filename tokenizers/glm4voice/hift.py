@@ -53,15 +53,16 @@ class HiftGenerator(nn.Module):
         f0: Tensor = self.f0_predictor(mel)
         return f0
 
-    def make_source(self, f0: Tensor, phase: Tensor, noise: Tensor) -> Tensor:
+    def make_source(self, f0: Tensor, phase: Tensor, noise: Tensor, turned: Tensor | None = None) -> Tensor:
         """Make the excitation, [batch, 1, samples], from hertz by frame and given random numbers.
 
         Args:
             f0: Hertz, [batch, frames].
             phase: Initial phases in -pi..pi, [batch, harmonics + 1, 1].
             noise: Standard normal numbers, [batch, harmonics + 1, frames * samples_per_frame].
+            turned: Cycles of the fundamental before the first frame, [batch, 1, 1]; None at the start of an utterance.
         """
-        source: Tensor = self.m_source(upsample_f0(f0, self.config.samples_per_frame), phase, noise)
+        source: Tensor = self.m_source(upsample_f0(f0, self.config.samples_per_frame), phase, noise, turned)
         return source
 
     def decode(self, mel: Tensor, source: Tensor) -> Tensor:

@@ -10,6 +10,8 @@ from omniforge.tokenizers.glm4voice.config import HiftConfig
 from omniforge.tokenizers.glm4voice.hift_layers import WeightNormConv1d
 
 _CONVOLUTIONS = 5
+F0_REACH = _CONVOLUTIONS
+"""Mel frames on either side that a frame's pitch depends on: each convolution is 3 wide."""
 
 
 class F0Predictor(nn.Module):
@@ -37,13 +39,14 @@ class HarmonicSource(nn.Module):
         self.config = config
         self.l_linear = nn.Linear(config.nb_harmonics + 1, 1)
 
-    def forward(self, f0: Tensor, phase: Tensor, noise: Tensor) -> Tensor:
+    def forward(self, f0: Tensor, phase: Tensor, noise: Tensor, turned: Tensor | None = None) -> Tensor:
         """Make the source from f0 by sample.
 
         Args:
             f0: Hertz for every sample, [batch, samples].
             phase: Initial phase of each harmonic, [batch, harmonics + 1, 1]; that of the fundamental is taken as 0.
             noise: Standard normal numbers (or zeros), [batch, harmonics + 1, samples].
+            turned: Cycles of the fundamental before the first sample, [batch, 1, 1]; None at the start of an utterance.
 
         Returns:
             The source, [batch, 1, samples], within -1..1.
@@ -52,6 +55,8 @@ class HarmonicSource(nn.Module):
         multiples = torch.arange(1, config.nb_harmonics + 2, dtype=f0.dtype, device=f0.device)
         # The division comes before the sum, as in the reference: its rounding is part of the published waveform.
         cycles = torch.cumsum(f0[:, None] * multiples[None, :, None] / config.sampling_rate, dim=-1)
+        if turned is not None:
+            cycles = cycles + turned * multiples[None, :, None]
         phase = torch.cat([torch.zeros_like(phase[:, :1]), phase[:, 1:]], dim=1)
         sines = config.nsf_alpha * torch.sin(2 * math.pi * (cycles % 1) + phase)
         voiced = (f0 > config.nsf_voiced_threshold).to(f0.dtype)[:, None]

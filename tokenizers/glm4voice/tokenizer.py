@@ -12,11 +12,13 @@ from omniforge.tokenizers.glm4voice.encoder import SpeechEncoder
 from omniforge.tokenizers.glm4voice.files import SpeechFiles, find_files
 from omniforge.tokenizers.glm4voice.flow import FlowDecoder
 from omniforge.tokenizers.glm4voice.hift import HiftGenerator
+from omniforge.tokenizers.glm4voice.inputs import check_codes, check_waveform
 from omniforge.tokenizers.glm4voice.mel import SAMPLE_RATE
+from omniforge.tokenizers.glm4voice.noise import UtteranceNoise
 from omniforge.tokenizers.glm4voice.segments import encode_segments, split_segments
+from omniforge.tokenizers.glm4voice.streaming import MelStream, SpeechStream
+from omniforge.tokenizers.glm4voice.vocoder_stream import VocoderStream
 from omniforge.tokenizers.weights import load_strict, weights_fingerprint
-
-_NOISE_SEED = 42
 
 
 class SpeechTokenizer:
@@ -82,12 +84,7 @@ class SpeechTokenizer:
             ValueError: A waveform is empty, not one-dimensional float32, or not finite.
         """
         for index, wave in enumerate(waveforms):
-            if wave.ndim != 1 or wave.dtype != np.float32 or not len(wave):
-                raise ValueError(
-                    f"waveform {index} is {wave.dtype} {wave.shape}: give mono float32 samples at 16 kHz, at least one."
-                )
-            if not np.isfinite(wave).all():
-                raise ValueError(f"waveform {index} has samples that are not finite: repair or refuse the recording.")
+            check_waveform(wave, f"waveform {index}")
         return [
             np.concatenate([encode_segments(self._encoder, [segment])[0] for segment in split_segments(wave)])
             for wave in waveforms
@@ -106,25 +103,23 @@ class SpeechTokenizer:
             ValueError: A code is outside the codebook or no integer.
         """
         for index, row in enumerate(codes):
-            if row.ndim != 1 or not np.issubdtype(row.dtype, np.integer):
-                raise ValueError(f"codes {index} are {row.dtype} {row.shape}: give a row of integers.")
-            if len(row) and not 0 <= row.min() <= row.max() < self.codebook_size:
-                raise ValueError(
-                    f"codes {index} span {row.min()}..{row.max()}, the codebook 0..{self.codebook_size - 1}: "
-                    "decode speech codes, not vocabulary ids."
-                )
+            check_codes(row, self.codebook_size, f"codes {index}")
         return [self._decode(row) if len(row) else np.zeros(0, np.float32) for row in codes]
 
     @torch.inference_mode()
     def _decode(self, row: NDArray[np.int64]) -> NDArray[np.float32]:
         config = self._hift.config
-        generator = torch.Generator().manual_seed(_NOISE_SEED)
+        noise = UtteranceNoise(config.in_channels)
         frames = self._flow.frames(len(row))
-        harmonics = config.nb_harmonics + 1
-        noise = torch.randn(1, config.in_channels, frames, generator=generator)
-        phase = (torch.rand(1, harmonics, 1, generator=generator) * 2 - 1) * torch.pi
-        hiss = torch.randn(1, harmonics, frames * config.samples_per_frame, generator=generator)
         ids = torch.from_numpy(row.astype(np.int64))[None].to(self._device)
-        mel = self._flow(ids, noise.to(self._device), steps=self._steps)
-        wave: NDArray[np.float32] = self._hift(mel, phase.to(self._device), hiss.to(self._device))[0].cpu().numpy()
+        mel = self._flow(ids, noise.mel(frames).to(self._device), steps=self._steps)
+        harmonics = config.nb_harmonics + 1
+        phase = noise.phase(harmonics).to(self._device)
+        hiss = noise.hiss(frames, harmonics, config.samples_per_frame).to(self._device)
+        wave: NDArray[np.float32] = self._hift(mel, phase, hiss)[0].cpu().numpy()
         return wave
+
+    def stream(self) -> SpeechStream:
+        """Begin an utterance that is decoded while its codes arrive."""
+        noise = UtteranceNoise(self._hift.config.in_channels)
+        return SpeechStream(MelStream(self._flow, noise, self._steps), VocoderStream(self._hift, noise), self.codebook_size)
