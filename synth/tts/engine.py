@@ -68,10 +68,33 @@ class BatchEngine(Engine, Protocol):
 
 
 def native_speed(voice: Voice) -> float:
-    """Speed at which an engine has to speak so that, played `pitch` times faster, the voice has its rate."""
-    return voice.rate / voice.pitch
+    """Speed at which an engine has to speak so that, played `formants` times faster, the voice has its rate."""
+    return voice.rate / voice.formants
 
 
-def shift_pitch(samples: npt.NDArray[np.float32], rate: int, voice: Voice) -> Waveform:
-    """Raise pitch and formants by playing the samples `voice.pitch` times faster: only the nominal rate changes."""
-    return Waveform(samples, round(rate * voice.pitch))
+LOUDEST = 0.95
+"""Peak that derived speech is turned down to where it would be louder."""
+
+
+def shift_formants(samples: npt.NDArray[np.float32], rate: int, voice: Voice) -> Waveform:
+    """Raise pitch and formants by playing the samples `voice.formants` times faster (only the nominal rate changes).
+
+    The gain of the voice is applied, and what would then be louder than `LOUDEST` is turned down.
+    """
+    level = 10 ** (voice.gain_db / 20)
+    peak = float(np.abs(samples).max(initial=0.0)) * level
+    scaled = samples * np.float32(level * min(1.0, LOUDEST / peak) if peak else level)
+    return Waveform(scaled, round(rate * voice.formants))
+
+
+def check_derivation(voice: Voice, engine: str) -> None:
+    """Refuse a voice that asks more of an engine than playing its sound faster or slower.
+
+    Raises:
+        ValueError: pitch and formants differ, or the voice has a tilt.
+    """
+    if voice.pitch != voice.formants or voice.tilt_db:
+        raise ValueError(
+            f"voice {voice.name!r}: {engine} moves pitch and formants together and has no tilt; give pitch ({voice.pitch}) and "
+            f"formants ({voice.formants}) the same number and leave tilt_db ({voice.tilt_db}) out."
+        )

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from omniforge.synth.tts.engine import SpeechError, Waveform, native_speed, shift_pitch
+from omniforge.synth.tts.engine import SpeechError, Waveform, check_derivation, native_speed, shift_formants
 from omniforge.synth.voices import Voice
 
 _LONGEST_REPLY = 64 * 1024 * 1024
@@ -67,6 +67,7 @@ class OpenAIServerEngine:
         Raises:
             SpeechError: refused, out of reach after all tries (retryable), or the reply is no sound.
         """
+        check_derivation(voice, "openai_server")
         body = {
             "model": self._model,
             "input": text,
@@ -75,7 +76,7 @@ class OpenAIServerEngine:
             "speed": round(native_speed(voice), 4),
         }
         samples, rate = _decode(self._post(json.dumps(body).encode()), self._url)
-        return shift_pitch(samples, rate, voice)
+        return shift_formants(samples, rate, voice)
 
     def _post(self, body: bytes) -> bytes:
         problem = ""

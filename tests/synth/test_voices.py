@@ -3,16 +3,15 @@ import dataclasses
 
 import pytest
 
-from omniforge.synth.voices import EMBEDDED_VOICES, FASTEST_NATIVE_SPEED, Voice, derive_voices, draw_voice
+from omniforge.synth.voices import EMBEDDED_VOICES, FASTEST_NATIVE_SPEED, Voice, draw_voice
 
 
-def test_the_embedded_voices_are_many_and_have_different_names() -> None:
-    assert len({voice.name for voice in EMBEDDED_VOICES}) == len(EMBEDDED_VOICES) >= 24
+def test_the_embedded_voices_are_a_hundred_and_have_different_names() -> None:
+    assert len({voice.name for voice in EMBEDDED_VOICES}) == len(EMBEDDED_VOICES) >= 100
 
 
 def test_no_derived_voice_hurries_the_engine() -> None:
-    assert max(voice.rate / voice.pitch for voice in EMBEDDED_VOICES) <= FASTEST_NATIVE_SPEED
-    assert len(derive_voices("hibari", "heart", (0.8,), (1.0, 1.2))) == 1
+    assert max(voice.rate / voice.formants for voice in EMBEDDED_VOICES) <= FASTEST_NATIVE_SPEED
 
 
 def test_a_key_always_draws_the_same_voice_whatever_the_order_of_the_table() -> None:
@@ -25,7 +24,7 @@ def test_an_excluded_voice_is_not_drawn() -> None:
 
 
 def test_all_voices_are_drawn_about_equally_often() -> None:
-    table = derive_voices("hibari", "heart", (0.9, 1.0), (0.9, 1.1))
+    table = EMBEDDED_VOICES[:4]
     counts = collections.Counter(draw_voice(f"key-{i}", table).name for i in range(2000))
     assert len(counts) == 4
     assert min(counts.values()) > 400

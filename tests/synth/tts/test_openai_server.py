@@ -14,7 +14,7 @@ from omniforge.synth.tts.hibari import HibariEngine
 from omniforge.synth.tts.openai_server import OpenAIServerEngine
 from omniforge.synth.voices import Voice
 
-ALLOY = Voice(name="alloy-low", engine="openai_server", speaker="alloy", pitch=0.9, rate=1.1)
+ALLOY = Voice(name="alloy-low", engine="openai_server", speaker="alloy", pitch=0.9, formants=0.9, rate=1.1)
 
 
 class SpeechServer(ThreadingHTTPServer):
@@ -89,6 +89,11 @@ def test_a_text_comes_back_as_speech_with_pitch_and_rate_derived_here(server: Sp
             "path": "/v1/audio/speech",
         }
     ]
+
+
+def test_a_pitch_that_the_server_cannot_give_is_refused_with_what_to_do(server: SpeechServer) -> None:
+    with pytest.raises(ValueError, match=r"give pitch .* the same number"):
+        OpenAIServerEngine(server.url).speak("Hello.", Voice(name="v", engine="openai_server", speaker="alloy", pitch=0.9), 1)
 
 
 def test_the_key_is_sent_and_is_not_in_the_fingerprint(server: SpeechServer, monkeypatch: pytest.MonkeyPatch) -> None:
