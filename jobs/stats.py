@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     """Answer one query, or show corpora, tasks, refusals and voices."""
     import duckdb
 
-    from omniforge.pipeline.catalog import connect, rows
+    from omniforge.pipeline.catalog import VIEWS, connect, rows
     from omniforge.pipeline.reference import open_dataset
 
     connection = connect(open_dataset(options.reference))
@@ -46,9 +46,7 @@ def run(options: argparse.Namespace) -> int:
             for name, sql in OVERVIEW.items():
                 print(f"{name}\n{connection.sql(sql)}")
     except duckdb.Error as error:
-        raise ValueError(
-            f"{error}\nviews: records, samples, outcomes, shards, tasks, corpora, units, quarantine, voices"
-        ) from None
+        raise ValueError(f"{error}\nviews: {', '.join(VIEWS)}") from None
     finally:
         connection.close()
     return 0

@@ -26,7 +26,8 @@ VIEWS: dict[str, str] = {
     "corpora": "records, refusals and seconds by corpus",
     "units": "a row per work unit, with `dataset`",
     "quarantine": "a row per refused or failed record, with `dataset`",
-    "voices": "utterances, seconds and mean word error rate by voice",
+    "utterances": "a row per sound of a record: role, text, seconds, and voice, engine, wer, quality, ... of that sound",
+    "voices": "utterances, seconds, mean word error rate and mean quality by voice",
 }
 
 SQL: dict[str, str] = {
@@ -50,19 +51,26 @@ SQL: dict[str, str] = {
         select corpus, sum(kept) as kept, sum(refused) as refused, sum(failed) as failed, round(sum(seconds), 1) as seconds,
                string_agg(distinct license, ', ') as licenses
         from (
-            select corpus, 1 as kept, 0 as refused, 0 as failed, seconds, license from records where len(parents) = 0
+            select r.corpus, 1 as kept, 0 as refused, 0 as failed, r.seconds, r.license
+            from records r join units u using (dataset, unit) where u.stage = 'pull'
             union all
             select corpus, 0, (outcome = 'refused')::int, (outcome = 'failed')::int, 0, null
             from quarantine where stage = 'pull'
         ) group by corpus order by corpus""",
+    "utterances": """
+        select dataset, key, corpus, split, kind, sound.role as role, sound.seconds as seconds,
+               case sound.role when 'question' then question when 'answer' then answer else text end as text,
+               if(sound.role = 'answer', answer_voice, voice) as voice,
+               if(sound.role = 'answer', coalesce(answer_engine, engine), engine) as engine,
+               if(sound.role = 'answer', answer_wer, wer) as wer,
+               if(sound.role = 'answer', answer_quality, quality) as quality,
+               if(sound.role = 'answer', answer_augmentation, augmentation) as augmentation,
+               if(sound.role = 'answer', null, words_per_second) as words_per_second
+        from (select *, unnest(list_filter(members, lambda m: m.sample_rate is not null)) as sound from records)""",
     "voices": """
         select voice, any_value(engine) as engine, count(*) as utterances, round(sum(seconds), 1) as seconds,
-               round(avg(wer), 4) as mean_wer
-        from (
-            select voice, engine, seconds, wer from records where voice is not null
-            union all
-            select answer_voice, engine, 0.0, answer_wer from records where answer_voice is not null
-        ) group by voice order by voice""",
+               round(avg(wer), 4) as mean_wer, round(avg(quality), 2) as mean_quality
+        from utterances where voice is not null group by voice order by voice""",
 }
 
 Table = Literal["units", "index", "quarantine"]

@@ -56,10 +56,11 @@ def _record(connection: duckdb.DuckDBPyConnection, key: str) -> Iterator[Step]:
         facts["media"] = ", ".join(_medium(member) for member in record["members"] if member["role"] != "json")
         yield Step("record", key, facts)
         yield from _unit(connection, record)
-        if not record["parents"]:
+        above = [step for parent in record["parents"] for step in _record(connection, parent)]
+        # What was read back from an export names parents that are in no dataset here: the export is its source.
+        if not above:
             yield Step("source", record["source_uri"], {"corpus": record["corpus"], "revision": record["revision"]})
-        for parent in record["parents"]:
-            yield from _record(connection, parent)
+        yield from above
     for refused in rows(connection, "select * from quarantine where key = ?", [key]):
         facts = {name: refused[name] for name in ("stage", "task", "outcome", "reason", "detail", "source_uri")}
         yield Step("quarantined", key, facts)

@@ -57,6 +57,10 @@ def render(dataset: Dataset, samples: int = 6, model: Shown | None = None) -> st
             )
     connection = connect(dataset)
     try:
+        # A media dataset is shown without what it was made from; samples stand beside the records they were made of.
+        own = f"where dataset = '{content.name}'" if content.layer == "media" else ""
+        for view in ("records", "utterances"):
+            connection.execute(f"create view shown_{view} as select * from {view} {own}")
         template = jinja2.Template(Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8"), autoescape=True)
         page: str = template.render(
             reference=dataset.manifest.reference,
@@ -93,10 +97,30 @@ def _table(connection: duckdb.DuckDBPyConnection, title: str, sql: str) -> Table
 
 
 def _refusals(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Refused records by stage, task and reason, with examples: whence, what was wrong (with what was heard), and the text."""
     sql = """
-        select stage, reason, count(*) as records, list(source_uri || '  ' || left(detail, 120) order by source_uri)[:3]
-        from quarantine group by stage, reason order by records desc, stage, reason"""
+        select stage, task, reason, count(*) as records,
+               list({uri: q.source_uri, detail: q.detail, evidence: q.evidence, text: coalesce(r.question, r.text)}
+                    order by md5(q.source_uri), q.source_uri)[:3] as examples
+        from quarantine q left join (select distinct on (key) key, question, text from records) r using (key)
+        group by stage, task, reason order by records desc, stage, task, reason"""
     return [
-        {"stage": stage, "reason": reason, "meaning": REASONS[reason], "records": records, "examples": examples}
-        for stage, reason, records, examples in connection.execute(sql).fetchall()
+        {
+            "stage": f"{stage} {task}".strip(),
+            "reason": reason,
+            "meaning": REASONS[reason],
+            "records": records,
+            "examples": [_example(example) for example in examples],
+        }
+        for stage, task, reason, records, examples in connection.execute(sql).fetchall()
     ]
+
+
+def _example(example: dict[str, Any]) -> dict[str, Any]:
+    """The parts of a detail a line each: a round trip tells what was heard of each voice that tried."""
+    try:
+        evidence = (example["evidence"] or b"").decode()
+    except UnicodeDecodeError:
+        evidence = ""  # of a picture or a sound, which the cut at 1 KiB left undecodable
+    text = example["text"] or (evidence if evidence.isprintable() else "")
+    return {"uri": example["uri"], "text": text[:200], "details": [part[:300] for part in example["detail"].split(" | ")]}

@@ -14,11 +14,27 @@ import torch
 from numpy.typing import NDArray
 
 from omniforge.pipeline.catalog import rows
-from omniforge.pipeline.media import read_media
+from omniforge.pipeline.media import read_records
 from omniforge.pipeline.reference import Dataset
 from omniforge.pipeline.tokenization import Tokenizers
-from omniforge.schemas.record import MediaFile
+from omniforge.schemas.record import MediaFile, Record
 from omniforge.tokenizers.pictures import pixels_to_pictures
+
+SHOWN = 400
+"""Characters of a text on a card."""
+
+SPOKEN = ("question", "answer", "speech")
+"""Roles of the sounds that are measured."""
+
+MEASURED = {
+    "voice": "voice {}",
+    "engine": "{}",
+    "wer": "WER {:.0%}",
+    "quality": "quality {:.1f}",
+    "words_per_second": "{:.1f} words/s",
+    "augmentation": "augmented: {}",
+}
+"""What is told of a sound, and how."""
 
 MIME = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "flac": "audio/flac"}
 
@@ -34,10 +50,13 @@ class Medium:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A line of text of a card: who says it, and what."""
+    """A line of text of a card: who says it, and what; where it is spoken, the sound, what was measured and what was heard."""
 
     who: str
     text: str
+    sound: str = ""
+    facts: str = ""
+    heard: str = ""
 
 
 @dataclass(slots=True)
@@ -62,9 +81,9 @@ class Group:
 def groups(
     connection: duckdb.DuckDBPyConnection, datasets: Sequence[Dataset], tokenizers: Tokenizers | None, count: int
 ) -> list[Group]:
-    """Draw `count` records or samples of each task, the same ones for the same version."""
+    """Draw `count` records of `shown_records`, or samples, of each task, the same ones for the same version."""
     stores = {dataset.manifest.content.name: dataset for dataset in datasets}
-    table, column = ("samples", "task") if tokenizers else ("records", "kind")
+    table, column = ("samples", "task") if tokenizers else ("shown_records", "kind")
     names = [name for (name,) in connection.execute(f"select distinct {column} from {table} order by 1").fetchall()]
     made = []
     for name in names:
@@ -76,17 +95,32 @@ def groups(
     return made
 
 
-def _record_card(record: dict[str, Any], stores: dict[str, Dataset]) -> Card:
-    shown = ("corpus", "voice", "answer_voice", "wer", "answer_wer", "license")
-    card = Card(record["key"], " · ".join(f"{name} {record[name]}" for name in shown if record[name] not in (None, "")))
-    for name in ("text", "question", "answer", "asr_text"):
-        if record[name]:
-            card.turns.append(Turn(name, record[name][:400]))
-    for message in json.loads(record["messages"] or "[]"):
-        card.turns.append(Turn(message["role"], message["content"][:400]))
-    for file in read_media(stores[record["dataset"]].store, record):
-        (card.sounds if file.format == "flac" else card.pictures).append(Medium(_uri(file), f"{file.role}, original"))
+def _record_card(row: dict[str, Any], stores: dict[str, Dataset]) -> Card:
+    (record,) = read_records(stores[row["dataset"]].store, [row])
+    shown = {"corpus": record.corpus, "split": record.split, "licence": record.license}
+    card = Card(record.key, " · ".join(f"{name} {value}" for name, value in shown.items() if value))
+    spoken = {file.role: file for file in record.media if file.format == "flac"}
+    for name, sound in (("text", "speech"), ("question", "question"), ("answer", "answer")):
+        text, file = getattr(record, name), spoken.get(sound)
+        if text and not (file and not record.messages):
+            card.turns.append(Turn(name, text[:SHOWN]))
+    card.turns += [Turn(message.role, message.content[:SHOWN]) for message in record.messages]
+    card.turns += [_said(record, file) for file in spoken.values()]
+    for file in record.media:
+        if file.format != "flac":
+            card.pictures.append(Medium(_uri(file), f"{file.role}, original"))
     return card
+
+
+def _said(record: Record, file: MediaFile) -> Turn:
+    """A sound of a record, with its text where that stands nowhere else on the card."""
+    prefix = "answer_" if file.role == "answer" else ""
+    measured = {name: record.measures[prefix + name] for name in MEASURED if prefix + name in record.measures}
+    facts = [f"{file.seconds or 0:.1f} s", *(MEASURED[name].format(value) for name, value in measured.items())]
+    text = {"question": record.question, "answer": record.answer, "speech": record.text}.get(file.role)
+    heard = str(record.measures.get(f"{prefix}asr_text", "")) if file.role in SPOKEN else ""
+    said = "" if record.messages else (text or "")[:SHOWN]
+    return Turn(file.role, said, _uri(file), " · ".join(facts if file.role in SPOKEN else facts[:1]), heard[:SHOWN])
 
 
 def _sample_card(

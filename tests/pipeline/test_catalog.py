@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pytest
 
 from omniforge.pipeline.catalog import VIEWS, connect, lineage, rows
+from omniforge.pipeline.manifest import publish
+from omniforge.pipeline.media import commit_records
 from omniforge.pipeline.reference import Dataset
 from omniforge.pipeline.storage import Store
 
@@ -28,13 +31,13 @@ def tokens(local: Store, toy: Any) -> Dataset:
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_answers(tokens: Dataset, view: str) -> None:
     answer = ask(tokens, f"select * from {view}")
-    assert bool(answer) == (view != "voices")
+    assert bool(answer) == (view not in ("utterances", "voices"))
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_answers_for_a_media_dataset_alone(local: Store, toy: Any, view: str) -> None:
     answer = ask(toy.publish_media(local, range(1)), f"select * from {view}")
-    assert bool(answer) == (view not in ("voices", "samples", "tasks"))
+    assert bool(answer) == (view not in ("utterances", "voices", "samples", "tasks"))
 
 
 @pytest.mark.parametrize("where", ["moto", "localbucket"])
@@ -77,6 +80,43 @@ def test_records_that_two_versions_below_share_are_counted_once(local: Store, to
         {"dataset": "toy-media", "n": 2},
     ]
     assert ask(made, "select count(*) as n, count(distinct source_uri) as uris from outcomes") == [{"n": 6, "uris": 6}]
+
+
+def test_each_sound_of_a_record_is_an_utterance_with_its_own_text_voice_and_measures(local: Store, toy: Any) -> None:
+    asked, drawn = toy.spoken(1), toy.spoken(2, "s2i")
+    sql = "select role, text, voice, engine, wer, seconds from utterances order by kind, role"
+    rates = {"engine": "hibari", "seconds": 2.0}
+    assert ask(toy.publish_records(local, [asked, drawn]), sql) == [
+        {"role": "speech", "text": drawn.text, "voice": "heart-p078-r097", "wer": 0.125, **rates},
+        {"role": "answer", "text": asked.answer, "voice": "heart-p120-r097", "wer": 0.0, **rates},
+        {"role": "question", "text": asked.question, "voice": "heart-p078-r097", "wer": 0.125, **rates},
+    ]
+
+
+def test_voices_count_questions_and_answers_with_their_own_seconds(local: Store, toy: Any) -> None:
+    dataset = toy.publish_records(local, [toy.spoken(1), toy.spoken(2, "s2i")])
+    assert ask(dataset, "select voice, utterances, seconds, mean_wer from voices") == [
+        {"voice": "heart-p078-r097", "utterances": 2, "seconds": 4.0, "mean_wer": 0.125},
+        {"voice": "heart-p120-r097", "utterances": 1, "seconds": 2.0, "mean_wer": 0.0},
+    ]
+
+
+def test_an_index_written_before_a_column_was_added_is_read_with_nulls(local: Store, toy: Any) -> None:
+    dataset = toy.publish_records(local, [toy.spoken(1)])
+    index = Path(local.root, dataset.manifest.content.parts[0].index.url)
+    old = pl.read_parquet(index).drop("quality", "answer_quality", "augmentation", "answer_augmentation", "answer_engine")
+    old.write_parquet(index)
+    assert ask(dataset, "select distinct quality, augmentation, engine from utterances") == [
+        {"quality": None, "augmentation": None, "engine": "hibari"}
+    ]
+
+
+def test_records_read_back_from_an_export_count_for_their_corpus(local: Store, toy: Any) -> None:
+    work = toy.unit(1)
+    entry = commit_records(local, work, [toy.spoken(1)])
+    values: dict[str, Any] = {"code_version": "1", "config": {}, "models": {}, "inputs": ()}
+    manifest = publish(local, layer="media", name="back-media", entries={work.id: entry}, **values)
+    assert ask(Dataset(local, manifest), "select corpus, kept::int as kept from corpora") == [{"corpus": "toy", "kept": 1}]
 
 
 def test_parameters_are_bound_and_never_pasted(tokens: Dataset) -> None:
