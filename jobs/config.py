@@ -25,6 +25,15 @@ def load_config(cls: type[T], path: str | None, overrides: Sequence[str]) -> T:
     Raises:
         ConfigError: no such file, no mapping, an unknown key (with the nearest one there is), or a value of a wrong type.
     """
+    return from_mapping(cls, config_values(path, overrides), path or "configuration")
+
+
+def config_values(path: str | None, overrides: Sequence[str]) -> dict[str, Any]:
+    """Read a YAML file and overrides as they are, for a caller that sees from them which dataclass they fill.
+
+    Raises:
+        ConfigError: no such file, no mapping, or an override that is none.
+    """
     values: dict[str, Any] = {}
     if path is not None:
         values = _read(path)
@@ -33,7 +42,7 @@ def load_config(cls: type[T], path: str | None, overrides: Sequence[str]) -> T:
         if not equals or not key:
             raise ConfigError(f"override {override!r}: write key=value")
         _set(values, key.split("."), _parsed(text, override), override)
-    return from_mapping(cls, values, path or "configuration")
+    return values
 
 
 def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:

@@ -11,14 +11,11 @@ def register(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Add the command and its verbs."""
     parser = subparsers.add_parser("tokenizer", help="train or measure an image or speech tokenizer of the embedded kind")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    train = verbs.add_parser("train", help="train, checkpointed; run it again with --resume to go on")
-    train.add_argument("what", choices=("image", "speech"))
-    train.add_argument("--data", metavar="PATH", help="a folder of real pictures or speech to mix in")
-    train.add_argument("--output", metavar="FOLDER", required=True, help="where checkpoints and the finished tokenizer go")
-    train.add_argument("--steps", type=int, default=20_000)
-    train.add_argument("--size", type=int, default=128, help="pixels of a training picture (image)")
-    train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--resume", action="store_true")
+    train = verbs.add_parser("train", help="train, checkpointed; run again, it goes on and ends as if it had never stopped")
+    train.add_argument("--config", metavar="FILE", required=True, help="tokenizer_image.yaml, tokenizer_speech.yaml, or yours")
+    train.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="e.g. data=PATH output=FOLDER start=embedded steps=2000"
+    )
     train.set_defaults(run=run)
     _register_evaluate(verbs)
 
@@ -44,25 +41,33 @@ def _register_evaluate(verbs: "argparse._SubParsersAction[Any]") -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train the tokenizer that is asked for."""
-    settings = {name: getattr(options, name) for name in ("data", "output", "steps", "seed", "resume")}
-    if options.what == "image":
+    """Train the tokenizer that the configuration describes."""
+    from omniforge.jobs.tokenizer_config import ImageTraining, training_config
+
+    _say_progress()
+    config = training_config(options.config, options.overrides)
+    if isinstance(config, ImageTraining):
         from omniforge.jobs.tokenizer_image_training import train_image_tokenizer
 
-        train_image_tokenizer(size=options.size, **settings)
+        train_image_tokenizer(config)
     else:
         from omniforge.jobs.tokenizer_speech_training import train_speech_tokenizer
 
-        train_speech_tokenizer(**settings)
+        train_speech_tokenizer(config)
+    print(f"tokenizer: {config.output}")
     return 0
+
+
+def _say_progress() -> None:
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("omniforge").setLevel(logging.INFO)
 
 
 def evaluate(options: argparse.Namespace) -> int:
     """Measure a tokenizer and write the report."""
     from omniforge.jobs.config import ConfigError
 
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("omniforge").setLevel(logging.INFO)
+    _say_progress()
     if options.limit is not None and options.limit < 1:
         raise ConfigError(f"--limit {options.limit}: give at least 1, or leave it out")
     settings = {name: getattr(options, name) for name in ("source", "data", "limit")}

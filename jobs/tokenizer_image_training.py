@@ -5,70 +5,68 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image, ImageEnhance
 from torch import Tensor
 
+from omniforge.jobs.tokenizer_config import ImageTraining, claim_output, contents_fingerprint, trained
 from omniforge.jobs.tokenizer_held_out import held_out
 from omniforge.pipeline.sources.chance import Chance
 from omniforge.pipeline.sources.scenes import render
-from omniforge.tokenizers.magvit2.config import Magvit2Config, StackConfig
 from omniforge.tokenizers.magvit2.train import TrainingConfig, train_tokenizer
 from omniforge.tokenizers.pictures import picture_to_pixels
 
 LOG = logging.getLogger(__name__)
 
-BATCH = 4
-LARGE_SHARE = 0.25
-"""Share of the batches that are one picture of twice the side instead of four."""
-
+NAME = "magvit2"
 FIRST_SCENE = 1 << 40
 """Scenes to train on have seeds from here on, so that a corpus, which counts from 0, holds none of them."""
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-EMBEDDED_SIZES = Magvit2Config(
-    encoder=StackConfig(ch=16, ch_mult=(1, 1, 3, 6, 9), num_res_blocks=(1, 1, 1, 1, 1), norm_groups=2),
-    decoder=StackConfig(ch=16, ch_mult=(1, 1, 3, 6, 12), num_res_blocks=(1, 1, 1, 2, 1), norm_groups=2),
-)
-"""Few channels where the picture is large: on a CPU the highest resolutions cost most of the time."""
 
 
-def train_image_tokenizer(
-    *,
-    data: str | None,
-    output: str,
-    steps: int,
-    size: int,
-    seed: int,
-    resume: bool,
-    scenes_share: float = 0.5,
-    start: str | None = None,
-) -> None:
-    """Train a tokenizer of the embedded size and leave it in a folder that `ImageTokenizer.load` reads.
+def train_image_tokenizer(config: ImageTraining) -> None:
+    """Train a tokenizer and leave it in a folder that `ImageTokenizer.load` reads; run again, it goes on from its checkpoint.
 
-    Args:
-        data: Folder with pictures (searched through), mixed with scenes; None for scenes alone. A tenth of them, by their
-            bytes (`held_out`), is left for evaluation.
-        output: Folder for config, weights, checkpoint and log.
-        steps: Optimiser steps in all.
-        size: Side of the training pictures in pixels, a multiple of 16.
-        seed: Seed of the initial weights and of the order of the pictures.
-        resume: Go on from the checkpoint in `output`.
-        scenes_share: Share of the pictures that are scenes.
-        start: Weights to begin with, as `ImageTokenizer.load` takes them (`embedded`, a folder); None for random ones.
+    A training that was killed anywhere and run again ends with the same weights as one that never stopped.
 
     Raises:
-        ValueError: A folder without pictures, a size that is no multiple of 16, or a checkpoint that is absent
-            with `resume` or in the way without.
+        ValueError: A folder without pictures, or one that holds a training with other settings.
     """
-    if size < 1 or size % EMBEDDED_SIZES.downsampling:
-        raise ValueError(f"size={size} is not a multiple of {EMBEDDED_SIZES.downsampling}, the pixels across one code")
-    paths = tuple(path for path in picture_paths(Path(data)) if not held_out(path)) if data is not None else ()
-    batches = picture_batches(paths, size=size, seed=seed, scenes_share=scenes_share)
-    rate, relaxed = (1e-3, 2 * steps // 5) if start is None else (6e-4, 0)
-    config = TrainingConfig(steps=steps, seed=seed, learning_rate=rate, warmup=100, relaxed=relaxed, start=start)
-    train_tokenizer(EMBEDDED_SIZES, config, batches, Path(output), resume=resume)
+    output = Path(config.output)
+    paths: tuple[Path, ...] = ()
+    data: dict[str, Any] = {"pictures": 0, "held_out": 0}
+    if config.data is not None:
+        found = picture_paths(Path(config.data))
+        paths = tuple(path for path in found if not held_out(path))
+        data = {
+            "pictures": len(paths),
+            "held_out": len(found) - len(paths),
+            "fingerprint": contents_fingerprint(path.read_bytes() for path in paths),
+        }
+    claim_output(output, NAME, trained(config, data))
+    network = config.losses.perceptual_network
+    settings = TrainingConfig(
+        steps=config.steps,
+        learning_rate=config.learning_rate,
+        warmup=config.warmup,
+        relaxed=config.relaxed,
+        ema_decay=config.ema_decay,
+        commitment=config.losses.commitment,
+        entropy=config.losses.entropy,
+        perceptual=config.losses.perceptual,
+        perceptual_network=None if network is None else Path(network),
+        adversarial=config.losses.adversarial,
+        adversarial_from=config.losses.adversarial_from,
+        start=config.start,
+        seed=config.seed,
+        device=config.device,
+        save_every=config.save_every,
+    )
+    resume = (output / "checkpoint.pt").is_file()
+    train_tokenizer(config.sizes, settings, picture_batches(paths, config), output, resume=resume)
 
 
 def picture_paths(folder: Path) -> tuple[Path, ...]:
@@ -83,22 +81,20 @@ def picture_paths(folder: Path) -> tuple[Path, ...]:
     return paths
 
 
-def picture_batches(
-    paths: tuple[Path, ...], *, size: int, seed: int, scenes_share: float = 0.5
-) -> Callable[[int], Iterator[Tensor]]:
-    """Return a function from the first step to batches, float32 [4, 3, size, size] or [1, 3, 2 * size, 2 * size] in [-1, 1].
+def picture_batches(paths: tuple[Path, ...], config: ImageTraining) -> Callable[[int], Iterator[Tensor]]:
+    """Return a function from the first step to batches, float32 [batch, 3, size, size] in [-1, 1], or fewer of twice the side.
 
-    A batch depends on `seed`, `paths` and its step alone, so a resumed run sees the pictures it would have seen.
+    A batch depends on the seed, `paths` and its step alone, so a resumed run sees the pictures it would have seen.
     """
 
     def batches(first_step: int) -> Iterator[Tensor]:
         for step in itertools.count(first_step):
             # What a network has only seen small comes back with halos where it is large: its norms and its attention look
             # at the whole picture.
-            large = Chance("image tokenizer", seed, step).happens(LARGE_SHARE)
-            side, count = (2 * size, BATCH // 4) if large else (size, BATCH)
-            chances = (Chance("image tokenizer", seed, step, item) for item in range(count))
-            pictures = (_picture(chance, paths, side, scenes_share) for chance in chances)
+            large = Chance("image tokenizer", config.seed, step).happens(config.large_share)
+            side, count = (2 * config.size, max(1, config.batch // 4)) if large else (config.size, config.batch)
+            chances = (Chance("image tokenizer", config.seed, step, item) for item in range(count))
+            pictures = (_picture(chance, paths, side, config.scenes_share) for chance in chances)
             yield torch.stack([picture_to_pixels(picture, side) for picture in pictures])
 
     return batches

@@ -4,25 +4,26 @@ import logging
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from hibari import Hibari
 
+from omniforge.jobs.tokenizer_config import SpeechTraining, claim_output, contents_fingerprint, trained
 from omniforge.jobs.tokenizer_recordings import read_recordings
 from omniforge.jobs.tokenizer_speech_sentences import read_texts, sentences
 from omniforge.schemas.record import Refusal
 from omniforge.tokenizers.glm4voice.embedded_sizes import DECODER, MEL_SCALE, TOKENIZER
 from omniforge.tokenizers.glm4voice.examples import SpeechExample, collect
 from omniforge.tokenizers.glm4voice.export import export
+from omniforge.tokenizers.glm4voice.files import find_files
 from omniforge.tokenizers.glm4voice.mel import OUTPUT_RATE, SAMPLE_RATE, resample
-from omniforge.tokenizers.glm4voice.train_parts import train_parts
+from omniforge.tokenizers.glm4voice.train_parts import PartSchedules, train_parts
 
 _LOG = logging.getLogger(__name__)
-# Pitch and formants relative to the voice of the package; multiples of 0.05 keep the resampling filters small.
-_VOICES = (0.8, 0.85, 0.9, 0.95, 1.05, 1.1, 1.15, 1.2)
+NAME = "glm4voice"
 _MAX_SECONDS = 9.0
-_MIN_UTTERANCES, _MAX_UTTERANCES, _UTTERANCES_A_STEP = 64, 6000, 2
 
 
 class Speaker:
@@ -55,13 +56,13 @@ class Speaker:
         return SpeechExample(heard=heard.numpy(), wanted=wanted.numpy(), stretch=voice, symbols=self.symbols(text))
 
 
-def synthetic_examples(speaker: Speaker, texts: list[str], count: int, seed: int) -> Iterator[SpeechExample]:
-    """Speak `count` sentences, half of them in the package's voice and half in changed ones, with varied loudness."""
-    rng = random.Random(seed)
-    source = sentences(texts, seed)
+def synthetic_examples(speaker: Speaker, texts: list[str], config: SpeechTraining) -> Iterator[SpeechExample]:
+    """Speak as many sentences as the configuration says, in the synthesiser's voice and changed ones, at varied pace."""
+    rng = random.Random(config.seed)
+    source = sentences(texts, config.seed)
     made = 0
-    while made < count:
-        voice = 1.0 if rng.random() < 0.5 else rng.choice(_VOICES)
+    while made < config.utterances:
+        voice = rng.choice(config.voices) if rng.random() < config.changed_share else 1.0
         example = speaker.example(next(source), voice, rng.uniform(0.9, 1.1), rng.getrandbits(31))
         if SAMPLE_RATE // 3 < len(example.heard) < _MAX_SECONDS * SAMPLE_RATE and example.symbols:
             made += 1
@@ -80,59 +81,42 @@ def recorded_examples(speaker: Speaker, folder: str) -> Iterator[SpeechExample]:
             yield SpeechExample(heard=recording.samples, wanted=None, stretch=1.0, symbols=symbols)
 
 
-def _card(data: str | None, steps: int, seed: int, spoken: int, recorded: int) -> dict[str, object]:
-    return {
-        "architecture": "GLM-4-Voice speech tokenizer, flow-matching mel decoder and HiFT vocoder, small instances",
-        "trained_by": "omniforge.jobs.tokenizer_speech_training.train_speech_tokenizer",
-        "steps": {"codes": steps, "condition": steps, "velocity": steps, "vocoder": steps},
-        "seed": seed,
-        "speech": {
-            "synthetic_utterances": spoken,
-            "synthesiser": "hibari-tts (Apache-2.0), its own voice and pitch-shifted ones",
-            "recorded_utterances": recorded,
-            "recordings": None if data is None else Path(data).name,
-        },
-        "codes": "2,048, 12.5 a second; learnt from phonemes and from the mel spectrogram in one voice",
-        "voice": "whatever voice was encoded, decoding speaks in the synthesiser's own voice",
-        "license": "Apache-2.0",
-    }
+def train_speech_tokenizer(config: SpeechTraining) -> None:
+    """Train a speech tokenizer and write it as a folder that `SpeechTokenizer.load` reads.
 
-
-def train_speech_tokenizer(*, data: str | None, output: str, steps: int, seed: int, resume: bool) -> None:
-    """Train the embedded speech tokenizer and write it as a folder that `SpeechTokenizer.load` reads.
-
-    Four stages of `steps` steps each: the encoder with its codes, the mel that codes mean, the flow from there, the
-    vocoder. Each keeps a checkpoint in `output/checkpoints`, moved into place whole; a resumed run speaks the same
-    sentences, sees the same batches and ends as an uninterrupted one.
-
-    Args:
-        data: Folder with texts (txt, tsv, json) and recordings (LibriSpeech, Common Voice) to mix in, or None for
-            generated sentences alone.
-        output: Folder to write.
-        steps: Steps of each stage.
-        seed: Seed of sentences, voices, weights and batches.
-        resume: Continue from the checkpoints of `output`; otherwise start anew.
+    Four stages: the encoder with its codes, the mel that codes mean, the flow from there, the vocoder. Each keeps a checkpoint
+    in `output/checkpoints`, moved into place whole. Run again, it goes on from there: it speaks the same sentences, sees the
+    same batches and ends with the same weights as a training that was never stopped.
 
     Raises:
-        ValueError: `data` does not exist, or `steps` is not positive.
+        ValueError: `data` does not exist, the weights to start with have other sizes, or `output` holds a training with other
+            settings.
     """
-    if steps < 1:
-        raise ValueError(f"steps is {steps}: give at least 1.")
-    texts = [] if data is None else read_texts(data)
+    output = Path(config.output)
+    start = None if config.start is None else find_files(config.start)
+    texts = [] if config.data is None else read_texts(config.data)
     speaker = Speaker()
-    count = min(_MAX_UTTERANCES, max(_MIN_UTTERANCES, _UTTERANCES_A_STEP * steps))
-    mels, output_mels = TOKENIZER["num_mel_bins"], DECODER["flow"]["output_size"]
-    spoken = collect(synthetic_examples(speaker, texts, count, seed), mels=mels, output_mels=output_mels, scale=MEL_SCALE)
-    examples = [] if data is None else recorded_examples(speaker, data)
-    recorded = collect(examples, mels=mels, output_mels=output_mels, scale=MEL_SCALE)
-    _LOG.info("%d sentences spoken, %d recordings read", len(spoken), len(recorded))
+    mels: dict[str, Any] = {
+        "mels": TOKENIZER["num_mel_bins"],
+        "output_mels": DECODER["flow"]["output_size"],
+        "scale": MEL_SCALE,
+    }
+    recorded = collect([] if config.data is None else recorded_examples(speaker, config.data), **mels)
+    data = {
+        "texts": len(texts),
+        "recordings": len(recorded),
+        "fingerprint": contents_fingerprint([*map(str.encode, texts), *(item.log_mel.numpy().tobytes() for item in recorded)]),
+    }
+    claim_output(output, NAME, trained(config, data))
+    _LOG.info("%d texts, %d recordings read; %d sentences to speak", len(texts), len(recorded), config.utterances)
     encoder, flow, hift = train_parts(
-        spoken,
+        collect(synthetic_examples(speaker, texts, config), **mels),
         recorded,
+        PartSchedules(codes=config.codes, condition=config.condition, velocity=config.velocity, vocoder=config.vocoder),
         symbols=speaker.symbol_count,
-        steps=steps,
-        checkpoints=Path(output) / "checkpoints",
-        seed=seed,
-        resume=resume,
+        recordings_weight=config.recordings_weight,
+        start=start,
+        checkpoints=output / "checkpoints",
+        seed=config.seed,
     )
-    export(Path(output), encoder, flow, hift, _card(data, steps, seed, len(spoken), len(recorded)))
+    export(output, encoder, flow, hift)

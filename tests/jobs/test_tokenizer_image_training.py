@@ -1,15 +1,24 @@
 import os
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image
 
+from omniforge.jobs.config import ConfigError
+from omniforge.jobs.tokenizer_config import ImageTraining
 from omniforge.jobs.tokenizer_image_training import picture_batches, picture_paths, train_image_tokenizer
 from omniforge.tokenizers.magvit2.tokenizer import ImageTokenizer
+from omniforge.tokenizers.magvit2.train import TokenizerTraining
 
 torch.set_num_threads(1)
+
+
+def _training(**settings: Any) -> ImageTraining:
+    return ImageTraining(**{"tokenizer": "magvit2", "output": "", "steps": 1, "size": 32, "learning_rate": 1e-3, **settings})
 
 
 @pytest.fixture
@@ -22,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_batches_from_a_later_step_go_on_where_the_earlier_ones_were(folder: Path) -> None:
-    batches = picture_batches(picture_paths(folder), size=32, seed=3)
+    batches = picture_batches(picture_paths(folder), _training(seed=3))
     first = list(islice(batches(0), 4))
     assert all(torch.equal(a, b) for a, b in zip(first[2:], islice(batches(2), 2), strict=True))
     assert not torch.equal(first[0], first[1])
@@ -30,25 +39,52 @@ def test_batches_from_a_later_step_go_on_where_the_earlier_ones_were(folder: Pat
 
 
 def test_a_broken_picture_is_left_out_and_said(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    list(islice(picture_batches(picture_paths(folder), size=16, seed=0)(0), 8))
+    list(islice(picture_batches(picture_paths(folder), _training(size=16))(0), 8))
     assert sum("broken.jpg" in record.message for record in caplog.records) == 1
 
 
-def test_a_folder_without_pictures_and_an_odd_size_are_refused(tmp_path: Path) -> None:
+def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"holds no \.jpg"):
-        train_image_tokenizer(data=str(tmp_path), output=str(tmp_path), steps=1, size=32, seed=0, resume=False)
-    with pytest.raises(ValueError, match="size=40 is not a multiple of 16"):
-        train_image_tokenizer(data=None, output=str(tmp_path), steps=1, size=40, seed=0, resume=False)
+        train_image_tokenizer(_training(data=str(tmp_path), output=str(tmp_path)))
 
 
-def test_a_trained_folder_loads_as_a_tokenizer(folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    train_image_tokenizer(data=str(folder), output=str(out), steps=1, size=32, seed=0, resume=False)
-    train_image_tokenizer(data=str(folder), output=str(out), steps=2, size=32, seed=0, resume=True)
-    assert ImageTokenizer.load(out).codebook_size == 8192
+def test_a_stopped_training_run_again_ends_with_the_same_bytes(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = []
+    for name in ("whole", "stopped"):
+        config = _training(data=str(folder), output=str(tmp_path / name), steps=2, save_every=1)
+        if name == "stopped":
+            with monkeypatch.context() as patch:
+                patch.setattr(TokenizerTraining, "train_step", _raising_at(1))
+                with pytest.raises(KeyboardInterrupt):
+                    train_image_tokenizer(config)
+        train_image_tokenizer(config)
+        weights.append((tmp_path / name / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
+    assert ImageTokenizer.load(tmp_path / "whole").codebook_size == 8192
+
+
+def _raising_at(step: int) -> Callable[[TokenizerTraining, torch.Tensor], dict[str, float]]:
+    whole = TokenizerTraining.train_step
+
+    def train_step(training: TokenizerTraining, pixels: torch.Tensor) -> dict[str, float]:
+        if training.step == step:
+            raise KeyboardInterrupt
+        return whole(training, pixels)
+
+    return train_step
+
+
+def test_a_folder_with_another_training_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    train_image_tokenizer(_training(output=str(tmp_path)))
+    before = (tmp_path / "model.safetensors").read_bytes()
+    with pytest.raises(ConfigError, match=r"differs in steps \(1 there, 2 here\)"):
+        train_image_tokenizer(_training(output=str(tmp_path), steps=2))
+    assert (tmp_path / "model.safetensors").read_bytes() == before
 
 
 def test_training_starts_from_given_weights(tmp_path: Path) -> None:
-    train_image_tokenizer(data=None, output=str(tmp_path), steps=1, size=32, seed=0, resume=False, start="embedded")
+    train_image_tokenizer(_training(output=str(tmp_path), start="embedded", warmup=100))
     started, embedded = ImageTokenizer.load(tmp_path).model.state_dict(), ImageTokenizer.load("embedded").model.state_dict()
     assert all(torch.allclose(started[key], embedded[key], atol=0.02) for key in embedded)

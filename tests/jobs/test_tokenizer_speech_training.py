@@ -1,12 +1,15 @@
 """The training speech: same seed, same speech; voices are aligned; a whole tiny training loads again."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 
+from omniforge.jobs.config import from_mapping
+from omniforge.jobs.tokenizer_config import SpeechTraining
 from omniforge.jobs.tokenizer_held_out import held_out_speaker, held_out_text
 from omniforge.jobs.tokenizer_speech_sentences import read_texts, sentences
 from omniforge.jobs.tokenizer_speech_training import (
@@ -15,9 +18,19 @@ from omniforge.jobs.tokenizer_speech_training import (
     synthetic_examples,
     train_speech_tokenizer,
 )
+from omniforge.tokenizers.glm4voice.files import find_files
 from omniforge.tokenizers.glm4voice.mel import output_mel
+from omniforge.tokenizers.glm4voice.tokenizer import SpeechTokenizer
 
 torch.set_num_threads(1)
+STAGES = ("codes", "condition", "velocity", "vocoder")
+
+
+def training(**settings):
+    stages = {name: {"steps": settings.pop(name, 1), "learning_rate": 1e-4} for name in STAGES}
+    return from_mapping(
+        SpeechTraining, {"tokenizer": "glm4voice", "output": "", "utterances": 2, **stages, **settings}, "training"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +70,15 @@ def test_another_voice_says_the_same_at_the_same_moments(speaker):
 
 
 def test_the_same_seed_speaks_the_same(speaker):
-    first, again = (list(synthetic_examples(speaker, [], 3, 5)) for _ in range(2))
+    first, again = (list(synthetic_examples(speaker, [], training(utterances=3, seed=5))) for _ in range(2))
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.heard, other.heard)
         assert one.symbols == other.symbols
+
+
+def test_only_the_voices_that_are_asked_for_speak(speaker):
+    examples = synthetic_examples(speaker, [], training(utterances=4, voices=(1.1,), changed_share=1.0))
+    assert {example.stretch for example in examples} == {1.1}
 
 
 def test_a_speaker_and_sentences_that_are_left_for_evaluation_are_not_trained_on(speaker, tmp_path):
@@ -78,6 +96,26 @@ def test_a_speaker_and_sentences_that_are_left_for_evaluation_are_not_trained_on
     assert all(map(held_out_text, kept))
 
 
-def test_no_steps_are_an_error(tmp_path):
-    with pytest.raises(ValueError, match="steps"):
-        train_speech_tokenizer(data=None, output=str(tmp_path), steps=0, seed=0, resume=False)
+def test_what_has_no_steps_stays_as_it_was_and_the_rest_goes_on_from_there(tmp_path):
+    stages = {"codes": 0, "condition": 0, "velocity": 0, "vocoder": 1}
+    train_speech_tokenizer(training(output=str(tmp_path), start="embedded", **stages))
+    before, after = find_files("embedded"), find_files(str(tmp_path))
+    assert all(torch.equal(after.tokenizer[name], tensor) for name, tensor in before.tokenizer.items())
+    assert all(torch.equal(after.flow[name], tensor) for name, tensor in before.flow.items())
+    assert all(torch.allclose(after.hift[name], tensor, atol=0.01) for name, tensor in before.hift.items())
+    assert not all(torch.equal(after.hift[name], tensor) for name, tensor in before.hift.items())
+
+
+def test_codes_that_go_on_keep_their_rows_at_first(tmp_path):
+    train_speech_tokenizer(training(output=str(tmp_path), start="embedded", codes=1, condition=0, velocity=0, vocoder=0))
+    before, after = find_files("embedded").tokenizer, find_files(str(tmp_path)).tokenizer
+    moved = (after["codebook.weight"].float() - before["codebook.weight"].float()).norm(dim=1)
+    assert (moved > 0).sum() > 0
+    assert (moved < 0.5 * before["codebook.weight"].float().norm(dim=1)).float().mean() > 0.9
+
+
+def test_a_whole_training_from_nothing_loads(tmp_path):
+    train_speech_tokenizer(training(output=str(tmp_path)))
+    assert SpeechTokenizer.load(str(tmp_path)).codebook_size == 2048
+    record = json.loads((tmp_path / "glm4voice_training.json").read_text())
+    assert record["settings"]["codes"]["steps"] == 1

@@ -1,9 +1,7 @@
 """Write a trained speech tokenizer as the folder that `SpeechTokenizer.load` reads."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -15,8 +13,6 @@ from omniforge.tokenizers.glm4voice.files import CONFIG_NAME, PART_NAMES
 from omniforge.tokenizers.glm4voice.flow import FlowDecoder
 from omniforge.tokenizers.glm4voice.hift import HiftGenerator
 
-CARD_NAME = "glm4voice_card.json"
-
 
 @torch.no_grad()
 def round_to_half(module: nn.Module) -> None:
@@ -26,8 +22,8 @@ def round_to_half(module: nn.Module) -> None:
             tensor.copy_(tensor.half())
 
 
-def export(folder: Path, encoder: SpeechEncoder, flow: FlowDecoder, hift: HiftGenerator, card: Mapping[str, Any]) -> None:
-    """Write weights in float16, configuration and model card; each file appears whole or not at all."""
+def export(folder: Path, encoder: SpeechEncoder, flow: FlowDecoder, hift: HiftGenerator) -> None:
+    """Write weights in float16 and configuration; each file appears whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     for part, module in (("tokenizer", encoder), ("flow", flow), ("hift", hift)):
         halves = {name: tensor.half().contiguous() for name, tensor in module.state_dict().items()}
@@ -36,10 +32,7 @@ def export(folder: Path, encoder: SpeechEncoder, flow: FlowDecoder, hift: HiftGe
         # The library writes files that only their owner may read.
         partial.chmod(0o644)
         partial.replace(folder / PART_NAMES[part])
-    for name, content in (
-        (CONFIG_NAME, {"tokenizer": TOKENIZER, "decoder": DECODER, "steps": STEPS}),
-        (CARD_NAME, card),
-    ):
-        partial = folder / f".{name}.partial"
-        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        partial.replace(folder / name)
+    partial = folder / f".{CONFIG_NAME}.partial"
+    content = {"tokenizer": TOKENIZER, "decoder": DECODER, "steps": STEPS}
+    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    partial.replace(folder / CONFIG_NAME)

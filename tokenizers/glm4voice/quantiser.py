@@ -30,6 +30,10 @@ class MovingCodebook(nn.Module):
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         self.register_buffer("pool", torch.zeros(_POOL, encoder.config.d_model))
 
+    def keep_rows(self) -> None:
+        """Move the rows that the encoder came with from the first step on, instead of finding rows anew."""
+        self.step.fill_(_UNQUANTISED_STEPS + 1)
+
     def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Quantise [rows, codes, d_model], with gradients straight through.
 

@@ -1,7 +1,9 @@
 """Train all parts of the embedded speech tokenizer from features: codes first, then what decodes them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -10,78 +12,112 @@ from omniforge.tokenizers.glm4voice.embedded_sizes import DECODER, MEL_SCALE, TO
 from omniforge.tokenizers.glm4voice.encoder import SpeechEncoder
 from omniforge.tokenizers.glm4voice.examples import SpeechFeatures
 from omniforge.tokenizers.glm4voice.export import round_to_half
+from omniforge.tokenizers.glm4voice.files import SpeechFiles
 from omniforge.tokenizers.glm4voice.flow import FlowDecoder
 from omniforge.tokenizers.glm4voice.flow_start import start_straight
 from omniforge.tokenizers.glm4voice.hift import HiftGenerator
 from omniforge.tokenizers.glm4voice.train import Schedule
 from omniforge.tokenizers.glm4voice.train_codes import CodeLearner, train_codes
 from omniforge.tokenizers.glm4voice.train_flow import code_features, train_condition, train_velocity
-from omniforge.tokenizers.glm4voice.train_vocoder import train_vocoder
-
-# Recordings are few beside synthetic sentences and hard: each is drawn as often as three sentences.
-_RECORDED_WEIGHT = 3
-_CODES_RATE, _FLOW_RATE, _VOCODER_RATE = 1e-3, 1e-3, 8e-4
+from omniforge.tokenizers.glm4voice.train_vocoder import start_quiet, train_vocoder
+from omniforge.tokenizers.weights import load_strict
 
 
-def new_learner(symbols: int) -> CodeLearner:
-    """Make the untrained encoder with its training head."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartSchedules:
+    """Steps and rates of the four stages; a stage of 0 steps is left out, which needs weights to start with."""
+
+    codes: Schedule
+    condition: Schedule
+    velocity: Schedule
+    vocoder: Schedule
+
+
+def new_learner(symbols: int, start: SpeechFiles | None) -> CodeLearner:
+    """Make the encoder with its training head, untrained or with given weights."""
     reader = FlowConfig.from_dict(DECODER).encoder
-    return CodeLearner(SpeechEncoder(EncoderConfig.from_dict(TOKENIZER)), reader, DECODER["flow"]["output_size"], symbols)
+    learner = CodeLearner(SpeechEncoder(EncoderConfig.from_dict(TOKENIZER)), reader, DECODER["flow"]["output_size"], symbols)
+    if start is not None:
+        load_strict(learner.encoder, start.tokenizer, "start (tokenizer)")
+        read = {name: start.flow[f"encoder.{name}"] for name in learner.reader.state_dict() if f"encoder.{name}" in start.flow}
+        load_strict(learner.reader, read, "start (flow encoder)")
+        learner.codebook.keep_rows()
+    return learner
 
 
-def new_flow(learner: CodeLearner) -> FlowDecoder:
-    """Make the flow decoder: what reads its codes starts as what the codes were trained with, the flow straight at mu."""
+def new_flow(learner: CodeLearner, start: SpeechFiles | None, *, same_codes: bool) -> FlowDecoder:
+    """Make the flow decoder, straight at mu or with given weights.
+
+    Where the codes were trained, what reads them starts as what they were trained with.
+    """
     flow = FlowDecoder(FlowConfig.from_dict(DECODER))
-    flow.encoder.load_state_dict(learner.reader.state_dict())
-    with torch.no_grad():
-        flow.input_embedding.weight.copy_(learner.encoder.codebook.weight)
-    start_straight(flow.decoder.estimator)
+    if start is None:
+        start_straight(flow.decoder.estimator)
+    else:
+        load_strict(flow, start.flow, "start (flow)")
+    if not same_codes:
+        flow.encoder.load_state_dict(learner.reader.state_dict())
+        with torch.no_grad():
+            flow.input_embedding.weight.copy_(learner.encoder.codebook.weight)
     return flow
+
+
+def new_vocoder(start: SpeechFiles | None) -> HiftGenerator:
+    """Make the vocoder, untrained or with given weights."""
+    hift = HiftGenerator(HiftConfig.from_dict(DECODER["hift"]))
+    if start is None:
+        start_quiet(hift)
+    else:
+        load_strict(hift, start.hift, "start (hift)")
+    return hift
 
 
 def train_parts(
     spoken: Sequence[SpeechFeatures],
     recorded: Sequence[SpeechFeatures],
+    schedules: PartSchedules,
     *,
     symbols: int,
-    steps: int,
+    recordings_weight: int,
+    start: SpeechFiles | None,
     checkpoints: Path,
     seed: int,
-    resume: bool,
 ) -> tuple[SpeechEncoder, FlowDecoder, HiftGenerator]:
     """Train the three parts.
 
     Args:
         spoken: Features of synthetic speech, with the decoder's voice.
         recorded: Features of recordings, of which only the phonemes are known.
+        schedules: Steps and rates.
         symbols: Phonemes and the blank.
-        steps: Steps of each stage.
-        checkpoints: Folder of the stages' checkpoints.
+        recordings_weight: How often a recording is drawn for each time that a synthetic sentence is.
+        start: Weights to begin with; None for random ones. Without steps for the codes, encoder and codebook stay as they are.
+        checkpoints: Folder of the stages' checkpoints, from which a stage goes on where they are there.
         seed: Seed of weights and batches.
-        resume: Continue from the checkpoints.
 
     Returns:
         The parts with weights rounded to float16.
+
+    Raises:
+        ValueError: The weights to start with have other sizes.
     """
-
-    def schedule(rate: float) -> Schedule:
-        return Schedule(steps=steps, learning_rate=rate)
-
     torch.manual_seed(seed)
-    learner = new_learner(symbols)
-    heard = [*spoken, *(item for item in recorded for _ in range(_RECORDED_WEIGHT))]
-    mels = DECODER["flow"]["output_size"]
-    codes_schedule = schedule(_CODES_RATE)
-    train_codes(learner, heard, mels, codes_schedule, checkpoints / "codes.pt", seed=seed, resume=resume)
+    options: dict[str, Any] = {"seed": seed, "resume": True}
+    learner = new_learner(symbols, start)
+    if schedules.codes.steps:
+        heard = [*spoken, *(item for item in recorded for _ in range(recordings_weight))]
+        mels = DECODER["flow"]["output_size"]
+        train_codes(learner, heard, mels, schedules.codes, checkpoints / "codes.pt", **options)
     round_to_half(learner)
-    flow = new_flow(learner)
-    speech = code_features(learner.encoder, spoken)
-    flow_schedule = schedule(_FLOW_RATE)
-    train_condition(flow, speech, flow_schedule, checkpoints / "condition.pt", seed=seed, resume=resume)
-    train_velocity(flow, speech, flow_schedule, checkpoints / "velocity.pt", seed=seed, resume=resume)
-    hift = HiftGenerator(HiftConfig.from_dict(DECODER["hift"]))
-    vocoder_schedule = schedule(_VOCODER_RATE)
-    train_vocoder(hift, spoken, MEL_SCALE, vocoder_schedule, checkpoints / "vocoder.pt", seed=seed, resume=resume)
+    flow = new_flow(learner, start, same_codes=not schedules.codes.steps)
+    speech = code_features(learner.eval().encoder, spoken) if schedules.condition.steps or schedules.velocity.steps else []
+    if schedules.condition.steps:
+        train_condition(flow, speech, schedules.condition, checkpoints / "condition.pt", **options)
+    if schedules.velocity.steps:
+        train_velocity(flow, speech, schedules.velocity, checkpoints / "velocity.pt", **options)
+    hift = new_vocoder(start)
+    if schedules.vocoder.steps:
+        train_vocoder(hift, spoken, MEL_SCALE, schedules.vocoder, checkpoints / "vocoder.pt", **options)
     round_to_half(flow)
     round_to_half(hift)
     return learner.encoder, flow, hift

@@ -34,6 +34,12 @@ def _crops(features: Sequence[SpeechFeatures], generator: torch.Generator) -> tu
     return torch.stack(waves), torch.stack(pitches)
 
 
+def start_quiet(model: HiftGenerator) -> None:
+    """Set the magnitudes of an untrained vocoder: its exponential gives 1, far louder than speech."""
+    with torch.no_grad():
+        model.conv_post.bias[: model.config.istft_n_fft // 2 + 1] = _QUIET
+
+
 def train_vocoder(
     model: HiftGenerator,
     features: Sequence[SpeechFeatures],
@@ -51,9 +57,6 @@ def train_vocoder(
     spoken = [item for item in features if item.wave is not None]
     harmonics = model.config.nb_harmonics + 1
     mels = model.config.in_channels
-    with torch.no_grad():
-        # Untrained, the exponential gives magnitudes of 1, far louder than speech.
-        model.conv_post.bias[: model.config.istft_n_fft // 2 + 1] = _QUIET
 
     def losses(generator: torch.Generator) -> Mapping[str, Tensor]:
         wave, f0 = _crops(spoken, generator)

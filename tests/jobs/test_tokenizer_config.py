@@ -1,0 +1,66 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omniforge.jobs.cli import main
+from omniforge.jobs.config import ConfigError
+from omniforge.jobs.tokenizer_config import ImageTraining, SpeechTraining, claim_output, trained, training_config
+
+SHIPPED = {"tokenizer_image.yaml": ImageTraining, "tokenizer_speech.yaml": SpeechTraining}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_shipped_configurations_say_which_tokenizer_they_train(name: str) -> None:
+    config = training_config(name, ["output=here", "data=there"])
+    assert isinstance(config, SHIPPED[name])
+    assert (config.output, config.data) == ("here", "there")
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "message"),
+    [
+        ("tokenizer_image.yaml", "tokenizer=vqgan", "one of magvit2, glm4voice"),
+        ("tokenizer_image.yaml", "size=40", "size=40 is not a multiple of 16"),
+        ("tokenizer_image.yaml", "losses.entrpy=1", "did you mean losses.entropy"),
+        ("tokenizer_image.yaml", "scenes_share=2", "share from 0 to 1"),
+        ("tokenizer_image.yaml", "steps=0", "steps is 0"),
+        ("tokenizer_speech.yaml", "codes.steps=0", "start=WEIGHTS"),
+        ("tokenizer_speech.yaml", "voices=[]", "voices is empty"),
+        ("tokenizer_speech.yaml", "utterances=0", "at least 1"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_a_usage_error(
+    name: str, override: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overrides = ["start=null", override]
+    assert main(["tokenizer", "train", "--config", name, *overrides]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_stages_may_be_left_out_where_there_are_weights_to_start_with() -> None:
+    config = training_config("tokenizer_speech.yaml", ["start=embedded", "codes.steps=0"])
+    assert isinstance(config, SpeechTraining)
+    assert config.codes.steps == 0
+
+
+def _claim(folder: Path, *overrides: str, **data: Any) -> None:
+    claim_output(folder, "magvit2", trained(training_config("tokenizer_image.yaml", overrides), data))
+
+
+def test_the_record_beside_the_weights_holds_settings_and_no_paths(tmp_path: Path) -> None:
+    _claim(tmp_path, "output=/a/b", "data=/c/pictures", "start=/d/before", pictures=3)
+    text = (tmp_path / "magvit2_training.json").read_text()
+    record = json.loads(text)
+    assert record["settings"]["data"] == "pictures"
+    assert record["settings"]["start"] == "before"
+    assert record["data"] == {"pictures": 3}
+    assert not any(part in text for part in ("/a", "/c", "/d"))
+
+
+def test_the_same_training_may_go_on_elsewhere_and_one_on_other_data_may_not(tmp_path: Path) -> None:
+    _claim(tmp_path, "data=/c/pictures", fingerprint="one")
+    _claim(tmp_path, "data=/moved/pictures", fingerprint="one")
+    with pytest.raises(ConfigError, match=r"fingerprint \('one' there, 'two' here\)"):
+        _claim(tmp_path, "data=/c/pictures", fingerprint="two")
