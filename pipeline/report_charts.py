@@ -88,7 +88,8 @@ def _by_role(connection: duckdb.DuckDBPyConnection, of: Histogram) -> Iterator[s
         {"from": low + bin_ * step, "to": low + (bin_ + 1) * step, "role": role, "n": n}
         for bin_, role, n in connection.execute(sql).fetchall()
     ]
-    roles = sorted({str(value["role"]) for value in values}, key=list(ROLES).index)
+    there = {str(value["role"]) for value in values}
+    roles = [role for role in ROLES if role in there]
     colour = altair.Color(
         "role:N", title=None, scale=altair.Scale(domain=roles, range=[ROLES[role] for role in roles]), legend=_LEGEND
     )

@@ -43,7 +43,7 @@ class SourceRecord:
     `source_uri` is `<container, relative to the collection root>#<record>`. For a conversation the order of `media` is the
     order of the tags in `messages`, pictures and sounds counted apart. `related_texts` are other texts of the same corpus about
     the same picture, against which a spoken prompt can be held. `parents` and `measures` are there where the source knows them:
-    in an export of this project.
+    where the record was `exported` by this project, and its media are byte for byte those that went out.
     """
 
     source_uri: str
@@ -61,6 +61,7 @@ class SourceRecord:
     repairs: tuple[str, ...] = ()
     measures: dict[str, float | str] = field(default_factory=dict)
     related_texts: tuple[str, ...] = ()
+    exported: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

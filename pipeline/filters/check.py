@@ -9,7 +9,7 @@ from typing import Any
 from omniforge.pipeline.filters.pace import PaceConfig, pace_problem, words_per_second
 from omniforge.pipeline.filters.pictures import PictureConfig, check_picture
 from omniforge.pipeline.filters.problem import Problem
-from omniforge.pipeline.filters.sound import SoundConfig, check_sound
+from omniforge.pipeline.filters.sound import SoundConfig, check_sound, in_stored_form
 from omniforge.pipeline.filters.text import TextConfig, check_text, declared_language_problem, writing_of
 from omniforge.pipeline.filters.transcript import TranscriptConfig
 from omniforge.schemas.record import EVIDENCE_BYTES, Kind, MediaFile, Message, Record, Refusal, SourceRecord, record_key
@@ -140,8 +140,10 @@ def media(draft: Draft, config: CheckConfig) -> Draft | Problem:
             sound = check_sound(raw.data, raw.role, config.sound)
             if isinstance(sound, Problem):
                 return replace(sound, detail=f"{raw.name}: {sound.detail}")
-            files.append(sound.file)
-            repairs += sound.repairs
+            # What an export holds byte for byte is not encoded anew, lest another encoder make other bytes of it.
+            stored = in_stored_form(raw.data, raw.role, config.sound) if draft.source.exported else None
+            files.append(stored or sound.file)
+            repairs += () if stored else sound.repairs
             measures.setdefault("peak_db", round(sound.peak_db, 3))
     return replace(draft, media=tuple(files), repairs=(*draft.repairs, *repairs), measures=measures)
 

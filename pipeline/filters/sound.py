@@ -91,6 +91,16 @@ def check_sound(data: bytes, role: str, config: SoundConfig) -> Sound | Problem:
     return _convert(decoded, header, role, config)
 
 
+def in_stored_form(data: bytes, role: str, config: SoundConfig) -> MediaFile | None:
+    """Return a sound that passed `check_sound` as it lies there, if that is a shard's form: mono FLAC, 16 bits, its rate."""
+    with soundfile.SoundFile(io.BytesIO(data)) as file:
+        form = (file.format, file.subtype, file.channels, file.samplerate)
+        seconds = file.frames / file.samplerate
+    if form != ("FLAC", "PCM_16", 1, config.sample_rate):
+        return None
+    return MediaFile(role=role, format="flac", data=data, sample_rate=config.sample_rate, seconds=seconds, channels=1)
+
+
 def _header_problem(header: WaveHeader, data: bytes, config: SoundConfig) -> Problem | None:
     if not config.min_rate <= header.sample_rate <= config.max_rate:
         return Problem("undecodable_audio", f"declares {header.sample_rate} samples a second", data)

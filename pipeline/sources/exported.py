@@ -56,6 +56,7 @@ def restore(exported: ExportedRecord, messages: tuple[Message, ...], medium: Med
         repairs=exported.repairs,
         measures=exported.measures,
         related_texts=spoken,
+        exported=True,
     )
 
 

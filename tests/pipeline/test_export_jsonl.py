@@ -1,9 +1,11 @@
 """Lines for the reference, and the same records back from them."""
 
+import io
 import json
 from dataclasses import replace
 
 import pytest
+import soundfile
 from datasets import load_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,6 +56,19 @@ def test_a_spoken_record_comes_back_as_it_was(toy, local, tmp_path, kind) -> Non
     assert what_a_record_is(back) == what_a_record_is(record)
     assert [(m.role, m.format, m.sha256) for m in back.media] == [(m.role, m.format, m.sha256) for m in record.media]
     assert back.measures == record.measures
+
+
+def test_a_sound_that_another_encoder_made_comes_back_byte_for_byte(toy, local, tmp_path) -> None:
+    sound = toy.spoken(1, "asr").media[0]
+    samples, rate = soundfile.read(io.BytesIO(sound.data), dtype="int16")
+    other = io.BytesIO()
+    soundfile.write(other, samples, rate, format="FLAC", subtype="PCM_16", compression_level=0.0)
+    assert other.getvalue() != sound.data
+    record = toy.spoken(1, "asr", media=(replace(sound, data=other.getvalue()),))
+    exported(toy, local, tmp_path, record)
+    (back,) = pulled_back(tmp_path / "out")
+    assert media_of(back) == media_of(record)
+    assert back.repairs == record.repairs
 
 
 def test_a_conversation_comes_back_with_its_own_turns(toy, local, tmp_path) -> None:
