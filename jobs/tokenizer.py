@@ -18,6 +18,7 @@ def register(subparsers: "argparse._SubParsersAction[Any]") -> None:
     )
     train.set_defaults(run=run)
     _register_evaluate(verbs)
+    _register_card(verbs)
 
 
 def _register_evaluate(verbs: "argparse._SubParsersAction[Any]") -> None:
@@ -38,6 +39,15 @@ def _register_evaluate(verbs: "argparse._SubParsersAction[Any]") -> None:
         "--show", metavar="FOLDER", help="write round trips there: sheets of pictures, or WAV files and transcripts"
     )
     parser.set_defaults(run=evaluate)
+
+
+def _register_card(verbs: "argparse._SubParsersAction[Any]") -> None:
+    parser = verbs.add_parser("card", help="write the model card of a tokenizer as Markdown")
+    parser.add_argument("what", choices=("image", "speech"))
+    parser.add_argument("--source", default="embedded", metavar="SOURCE", help="embedded, or a folder that training wrote")
+    parser.add_argument("--report", metavar="FILE", help="what `evaluate` wrote; without it, the report beside the weights")
+    parser.add_argument("--output", metavar="FILE", help="where the card goes; without it, to standard output")
+    parser.set_defaults(run=card)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -72,12 +82,27 @@ def evaluate(options: argparse.Namespace) -> int:
         raise ConfigError(f"--limit {options.limit}: give at least 1, or leave it out")
     settings = {name: getattr(options, name) for name in ("source", "data", "limit")}
     report = (_evaluate_image if options.what == "image" else _evaluate_speech)(settings, options.show)
-    text = json.dumps(report, indent=1) + "\n"
-    if options.output is None:
+    if options.show is not None:
+        from omniforge.jobs.tokenizer_figures import figures_markdown
+
+        Path(options.show, "figures.md").write_text(figures_markdown(report), encoding="utf-8")
+    _put(json.dumps(report, indent=1) + "\n", options.output)
+    return 0
+
+
+def card(options: argparse.Namespace) -> int:
+    """Write a model card."""
+    from omniforge.jobs.tokenizer_card import model_card
+
+    _put(model_card(options.what, options.source, options.report), options.output)
+    return 0
+
+
+def _put(text: str, output: str | None) -> None:
+    if output is None:
         print(text, end="")
     else:
-        Path(options.output).write_text(text, encoding="utf-8")
-    return 0
+        Path(output).write_text(text, encoding="utf-8")
 
 
 def _evaluate_image(settings: dict[str, Any], show: str | None) -> dict[str, Any]:

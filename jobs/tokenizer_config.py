@@ -20,6 +20,16 @@ EMBEDDED_SIZES = Magvit2Config(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CardConfig:
+    """What the model card says and no program can know: a name, the licence of the weights, origin and licences of the data."""
+
+    name: str = ""
+    licence: str = ""
+    data: str = ""
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageLosses:
     """Weights of the losses beside reconstruction, as in `magvit2.train.TrainingConfig`."""
 
@@ -54,6 +64,7 @@ class ImageTraining:
         sizes: Of the network.
         device: Where to train.
         save_every: Steps between checkpoints.
+        card: Words for the model card.
     """
 
     tokenizer: Literal["magvit2"]
@@ -74,6 +85,7 @@ class ImageTraining:
     sizes: Magvit2Config = EMBEDDED_SIZES
     device: str = "cpu"
     save_every: int = 250
+    card: CardConfig = field(default_factory=CardConfig)
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "learning_rate", "warmup", "save_every"):
@@ -105,6 +117,7 @@ class SpeechTraining:
         velocity: The flow from there.
         vocoder: From mel spectrogram to waveform.
         start: Weights to begin with: `embedded` or a folder; None for random ones.
+        card: Words for the model card.
     """
 
     tokenizer: Literal["glm4voice"]
@@ -120,6 +133,7 @@ class SpeechTraining:
     velocity: Schedule
     vocoder: Schedule
     start: str | None = None
+    card: CardConfig = field(default_factory=CardConfig)
 
     def __post_init__(self) -> None:
         for name in ("codes", "condition", "velocity", "vocoder"):
@@ -159,23 +173,26 @@ class Trained:
     """What a training was made from, for the model card and to hold a resumed run against.
 
     Attributes:
-        settings: The configuration without `output`; of `data` the folder's name alone.
-        data: What was read there and made: counts by name, and the fingerprint of the contents.
+        settings: The configuration without `output` and `card`; of `data` the folder's name alone.
+        data: What was read there: counts by name, and the fingerprint of the contents.
+        card: Words for the model card.
     """
 
     settings: dict[str, Any]
     data: dict[str, Any]
+    card: dict[str, str]
 
 
 def trained(config: ImageTraining | SpeechTraining, data: dict[str, Any]) -> Trained:
     """Record a training; what lies elsewhere on another machine is left out."""
     settings = dataclasses.asdict(config)
     del settings["output"]
+    card = settings.pop("card")
     for name in ("data", "start"):
         # The name alone: a path says where this machine keeps its files.
         settings[name] = settings[name] and Path(settings[name]).name
     plain: dict[str, Any] = json.loads(json.dumps(settings))
-    return Trained(settings=plain, data=data)
+    return Trained(settings=plain, data=data, card=card)
 
 
 def contents_fingerprint(contents: Iterable[bytes]) -> str:
@@ -187,7 +204,7 @@ def contents_fingerprint(contents: Iterable[bytes]) -> str:
 
 
 def claim_output(output: Path, name: str, record: Trained) -> None:
-    """Write the record beside the weights to come, or find the same one there, of a run to go on with.
+    """Write the record beside the weights to come; one that is there already is of a run to go on with.
 
     Raises:
         ConfigError: The folder holds a training with other settings or data.
@@ -201,7 +218,6 @@ def claim_output(output: Path, name: str, record: Trained) -> None:
                 f"{output} holds a training that differs in {', '.join(differing)}. Give another output; start={output} begins "
                 "with its weights."
             )
-        return
     output.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")

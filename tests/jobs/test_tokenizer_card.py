@@ -1,0 +1,36 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from omniforge.jobs.cli import main
+from omniforge.tokenizers.magvit2.tokenizer import EMBEDDED
+
+
+@pytest.mark.parametrize("what", ["image", "speech"])
+def test_the_embedded_tokenizers_have_a_card_with_figures_of_their_own_weights(
+    what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tokenizer", "card", what]) == 0
+    card = capsys.readouterr().out
+    for part in ("| licence | Apache-2.0 |", "## Data", "## Recipe", "## Held-out figures", "## Limits", "Weights sha256:"):
+        assert part in card
+
+
+def test_a_card_shows_the_figures_of_the_report_it_is_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = json.loads(EMBEDDED.with_name("magvit2_report.json").read_text())
+    report["scenes"]["128"]["psnr_db"] = {"mean": 31.27, "least": 11.5}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    assert main(["tokenizer", "card", "image", "--report", str(tmp_path / "report.json")]) == 0
+    assert "31.27 / 11.50 dB" in capsys.readouterr().out
+
+
+def test_a_report_of_other_weights_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "report.json").write_text(json.dumps({"fingerprint": "sha256:other"}))
+    assert main(["tokenizer", "card", "image", "--report", str(tmp_path / "report.json")]) == 2
+    assert "the report is of weights sha256:other" in capsys.readouterr().err
+
+
+def test_without_a_report_the_error_says_which_command_writes_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tokenizer", "card", "image", "--report", str(tmp_path / "none.json")]) == 2
+    assert "omniforge tokenizer evaluate image" in capsys.readouterr().err
