@@ -50,21 +50,19 @@ def shards(entries: dict[str, LedgerEntry]) -> list[str]:
     return sorted(entry.shard.sha256 for entry in entries.values() if entry.shard)
 
 
-def test_scores_of_speech_stand_in_the_index_and_in_the_version(local: Store, toy: Any) -> None:
-    source = toy.publish_records(local, captions(toy), name="toy-media")
-    entries = synthesise(source, local, SynthesisConfig(tasks=S2I))
-    index = index_of(local, entries)
-    assert index.height == len(TEXTS)
-    assert index["quality"].min() > RoundtripConfig().min_quality
-    assert index["augmentation"].to_list() == [None] * len(TEXTS)
-    assert index["engine"].to_list() == ["hibari"] * len(TEXTS)
+def test_what_was_measured_of_speech_stands_in_the_index(local: Store, toy: Any) -> None:
+    source = toy.publish_records(local, captions(toy, 1), name="toy-media")
+    (row,) = index_of(local, synthesise(source, local, SynthesisConfig(tasks=S2I))).to_dicts()
+    assert row["quality"] > RoundtripConfig().min_quality
+    assert row["wer"] < 0.2
+    assert (row["engine"], row["augmentation"]) == ("hibari", None)
 
 
 def test_the_cache_changes_no_byte_and_is_asked_instead_of_the_models(
     local: Store, toy: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    source = toy.publish_records(local, captions(toy, 2), name="toy-media")
-    effects = AugmentConfig(effects=(Effect(kind="noise", share=0.5),))
+    source = toy.publish_records(local, captions(toy, 1), name="toy-media")
+    effects = AugmentConfig(effects=(Effect(kind="noise", share=1.0),))
     config = SynthesisConfig(tasks=S2I, speech=SynthConfig(augment=effects))
     without, cold, warm = (open_store(str(tmp_path / name)) for name in ("without", "cold", "warm"))
     first = synthesise(source, without, replace(config, cache=False))
@@ -106,19 +104,19 @@ def test_a_damaged_entry_is_made_again_and_changes_no_byte(
 
 def test_all_that_is_spoken_about_one_picture_falls_in_one_split(local: Store, toy: Any) -> None:
     records = []
-    for number in range(40):
+    for number in range(20):
         same = toy.picture(number)
         records.append(toy.record(2 * number, text="A red bus stops.", media=(same,)))
         asked = {"kind": "vqa", "text": None, "question": "Is there a bus?", "answer": "Yes, there is one."}
         records.append(toy.record(2 * number + 1, media=(same,), **asked))
     source = toy.publish_records(local, records, name="toy-media")
-    config = SynthesisConfig(speech=UNHEARD, test_share=0.3)
+    config = SynthesisConfig(speech=UNHEARD, test_share=0.3, cache=False)
     index = index_of(local, synthesise(source, local, config))
-    assert index.height == 80
+    assert index.height == 40
     pictures = [next(m["sha256"] for m in members if m["width"] is not None) for members in index["members"].to_list()]
     splits = index.with_columns(pl.Series("picture", pictures)).group_by("picture").agg(pl.col("split").unique())
-    assert splits["split"].list.len().to_list() == [1] * 40
-    assert 4 < splits["split"].list.contains("test").sum() < 22
+    assert splits["split"].list.len().to_list() == [1] * 20
+    assert 2 < splits["split"].list.contains("test").sum() < 12
 
 
 def test_held_out_voices_speak_the_test_split_and_nothing_else(local: Store, toy: Any) -> None:
