@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -17,7 +19,9 @@ from omniforge.pipeline.sources.conversations import Conversations, parse_line
 from omniforge.pipeline.sources.exported import restore
 from omniforge.pipeline.sources.refused import Refused
 from omniforge.schemas.record import Message, RawMedia, Record, SourceRecord
-from omniforge.tokenizers.vocabulary import control_tokens
+from omniforge.tokenizers.vocabulary import AUDIO_TAG, IMAGE_TAG, control_tokens
+
+PARITY = Path(os.environ.get("PARITY_DIR", "tests/parity/fixtures"))
 
 FIELDS = (
     "kind", "text", "question", "answer", "messages", "language", "speaker", "license", "split", "parents", "repairs",
@@ -106,6 +110,23 @@ def test_without_our_field_a_line_is_what_the_reference_is_trained_on(toy, local
     assert media_of(item) == media_of(record)
     assert [turn["role"] for turn in shown["messages"]] == ["system", "user", "assistant"]
     assert shown["messages"][2]["content"] == f"{record.answer}\n<|audio|>"
+
+
+def skeleton(shown) -> tuple:
+    """A line without its words: roles, where tags and words stand, how many media are listed."""
+    turns = [
+        (turn["role"], [part if part in (IMAGE_TAG, AUDIO_TAG) else "words" for part in turn["content"].split("\n")])
+        for turn in shown["messages"]
+    ]
+    return turns, len(shown.get("images", [])), len(shown.get("audios", []))
+
+
+@pytest.mark.parametrize(("kind", "fixture"), [("svqa", "spoken_vqa"), ("s2i", "speech_to_image"), ("asr", "asr")])
+def test_lines_have_the_form_of_the_references(toy, local, tmp_path, kind, fixture) -> None:
+    exported(toy, local, tmp_path, toy.spoken(1, kind))
+    ours = json.loads((tmp_path / "out" / f"{kind}-train-00000-of-00001.jsonl").read_text())
+    theirs = json.loads((PARITY / "sft_jsonl" / f"{fixture}.jsonl").read_text().splitlines()[0])
+    assert skeleton(ours) == skeleton(theirs)
 
 
 def test_every_line_of_a_file_has_the_same_fields_for_readers_that_infer_them(toy, local, tmp_path) -> None:
