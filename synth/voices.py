@@ -96,6 +96,21 @@ _HEART = (
 EMBEDDED_VOICES: tuple[Voice, ...] = tuple(derive_voice("hibari", "heart", *numbers) for numbers in _HEART)
 """The voices that need nothing but the packages; docs/sdvi.md has how well they are understood and told apart."""
 
+FLITE_VOICES: tuple[Voice, ...] = tuple(
+    Voice(
+        name=f"{speaker}-p{round(pitch * 100):03d}",
+        engine="flite",
+        speaker=speaker,
+        pitch=pitch,
+        formants=pitch,
+        accent="en-scotland" if speaker == "awb" else "en-US",
+        held_out=True,
+    )
+    for speaker in ("awb", "kal16", "rms", "slt")
+    for pitch in (0.88, 1.0, 1.12)
+)
+"""Voices of a second engine, from the system's packages, held out: beside others they speak the test split alone."""
+
 
 def rank_voices(key: str, table: Sequence[Voice]) -> tuple[Voice, ...]:
     """Order the voices of a table for a key, the one that belongs to it first.

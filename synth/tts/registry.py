@@ -11,8 +11,11 @@ GROUP = "omniforge.tts"
 """Entry points of this group name a callable that takes its options by keyword and returns an `Engine`."""
 
 _BUILT_IN = {
+    "codes": "omniforge.synth.tts.codes:CodesEngine",
+    "flite": "omniforge.synth.tts.flite:FliteEngine",
     "hibari": "omniforge.synth.tts.hibari:HibariEngine",
     "openai_server": "omniforge.synth.tts.openai_server:OpenAIServerEngine",
+    "transformers": "omniforge.synth.tts.transformers_engine:TransformersEngine",
 }
 
 
