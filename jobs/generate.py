@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 
     rows = prompt_rows(options)
     config = generation_config(options)
-    codecs = Codecs(_origin(options))
+    codecs = Codecs(checkpoint_origin(options))
     model = load_pretrained(options.checkpoint, device=options.device).eval()
     prompts = (load_prompt(row, options.task) for row in rows)
     with ResponseWriter(Path(options.output), options.task, options.frames) as writer:
@@ -101,7 +101,8 @@ def generation_config(options: argparse.Namespace) -> "GenerationConfig":
         raise ConfigError(str(error)) from None
 
 
-def _origin(options: argparse.Namespace) -> "Origin":
+def checkpoint_origin(options: argparse.Namespace) -> "Origin":
+    """Say what the tokens of `options.checkpoint` mean: by itself, or by the token dataset `options.data`."""
     from omniforge.pipeline.reference import open_dataset
     from omniforge.trainer.generation.origin import describe, origin_of, read_origin
 

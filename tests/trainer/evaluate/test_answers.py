@@ -1,0 +1,25 @@
+import pytest
+
+from omniforge.pipeline.sources.scenes_questions import QUESTION_TYPES
+from omniforge.trainer.evaluate.answers import normalised_answer
+from omniforge.trainer.evaluate.unseen import majority_answers
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("Red.", "red"), (" the  red", "red"), ("2", "two"), ("A star!", "star"), ("yes", "yes"), ("the", "the")],
+)
+def test_what_is_forgiven(written, meant):
+    assert normalised_answer(written) == meant
+
+
+@pytest.mark.parametrize(("written", "right"), [("two stars", "two"), ("on the left", "left"), ("", "no"), ("red red", "red")])
+def test_what_is_not(written, right):
+    assert normalised_answer(written) != normalised_answer(right)
+
+
+def test_the_baseline_has_an_answer_to_every_type_and_it_is_the_most_frequent():
+    answers = majority_answers(300)
+    assert set(answers) == set(QUESTION_TYPES)
+    assert answers["exist"] in ("yes", "no")
+    assert answers == majority_answers(300)

@@ -1,0 +1,31 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omniforge.trainer.evaluate.words import word_errors
+
+texts = st.lists(st.sampled_from(["red", "blue", "one", "star", "is"]), min_size=1, max_size=8).map(" ".join)
+
+
+@given(texts, texts)
+def test_errors_are_at_most_the_longer_text_and_none_for_the_same(one, other):
+    errors, words = word_errors(one, other)
+    assert words == len(one.split())
+    assert 0 <= errors <= max(words, len(other.split()))
+    assert word_errors(one, one) == (0.0, words)
+
+
+@given(texts)
+def test_silence_misses_every_word(text):
+    assert word_errors(text, "") == (len(text.split()), len(text.split()))
+
+
+def test_kinds_of_errors_are_added_up():
+    assert word_errors("a red star above", "a blue star") == (2.0, 4.0)
+    assert word_errors("a star", "a star and a moon and a ring") == (6.0, 2.0)
+
+
+def test_word_breaks_are_no_errors_and_an_empty_reference_is_refused():
+    assert word_errors("back ground", "background") == (0.0, 2.0)
+    with pytest.raises(ValueError, match="empty"):
+        word_errors("", "a")

@@ -1,0 +1,69 @@
+"""Tasks about speech: written down by the model, or spoken by it."""
+
+from omniforge.trainer.evaluate.bench import Bench
+from omniforge.trainer.evaluate.scores import ScoredItem, Share
+from omniforge.trainer.evaluate.unseen import unseen_sentences
+from omniforge.trainer.evaluate.words import word_errors
+from omniforge.trainer.generation.prompts import Prompt
+
+MODEL, OTHER, RECOGNISER, TOKENIZER = "model", "another sentence", "recogniser", "recogniser, after the tokenizer"
+WER, EXACT = "WER", "without error"
+
+
+def transcribe_sentences(bench: Bench, *, voices: str) -> list[ScoredItem]:
+    """Let the model write down unseen sentences that a group of voices says.
+
+    Beside it: the text of another sentence (the baseline); the recogniser, on the same sound and on what the speech tokenizer
+    keeps of it.
+    """
+    sentences = list(unseen_sentences(bench.samples, bench.seed))
+    speak = bench.speech.voices[voices]
+    sounds = [speak(text, f"{number} sentence") for number, text in sentences]
+    prompts = (
+        Prompt(task="asr", audio=sound, wording=f"unseen-{number}-asr")
+        for (number, _), sound in zip(sentences, sounds, strict=True)
+    )
+    others = [*sentences[1:], *sentences[:1]]
+    items = []
+    for (number, text), (_, other), sound, response in zip(
+        sentences, others, sounds, bench.respond("asr", prompts, None), strict=True
+    ):
+        heard = {
+            MODEL: response.text or "",
+            OTHER: other,
+            RECOGNISER: bench.speech.transcribe(sound),
+            TOKENIZER: bench.speech.transcribe(bench.through_speech(sound)),
+        }
+        items.append(_scored(bench, number, text, heard))
+    return items
+
+
+def say_sentences(bench: Bench, *, steps: int | None, voices: str | None) -> list[ScoredItem]:
+    """Let the model say unseen sentences, and the recogniser write down what it hears.
+
+    Args:
+        bench: What is evaluated.
+        steps: Forward passes; None is the usual number.
+        voices: Group whose speech, through the tokenizer and heard by the same recogniser, shows the best that can be; None
+            leaves that out.
+    """
+    sentences = list(unseen_sentences(bench.samples, bench.seed))
+    prompts = (Prompt(task="tts", text=text, wording=f"unseen-{number}-tts") for number, text in sentences)
+    others = [*sentences[1:], *sentences[:1]]
+    items = []
+    for (number, text), (_, other), response in zip(sentences, others, bench.respond("tts", prompts, steps), strict=True):
+        heard = {MODEL: bench.hear(response), OTHER: other}
+        if voices is not None:
+            sound = bench.speech.voices[voices](text, f"{number} sentence")
+            heard[TOKENIZER] = bench.speech.transcribe(bench.through_speech(sound))
+        items.append(_scored(bench, number, text, heard))
+    return items
+
+
+def _scored(bench: Bench, number: int, text: str, heard: dict[str, str]) -> ScoredItem:
+    reference = bench.speech.normalise(text)
+    measures: dict[str, dict[str, Share]] = {}
+    for series, words in heard.items():
+        errors, count = word_errors(reference, bench.speech.normalise(words))
+        measures[series] = {WER: (errors, count), EXACT: (float(errors == 0), 1.0)}
+    return ScoredItem(key=str(number), source=number, asked=text, expected=text, got=heard[MODEL], measures=measures)
