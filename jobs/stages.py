@@ -126,7 +126,8 @@ def _plan_synth(config: BuildConfig, store: Store) -> PlannedStage:
         operators=lambda: synthesis_operators(store, store, config.synth),
         layer="media",
         models=models,
-        config=_plain({"synth": asdict(config.synth)}),
+        # Not the cache: with it and without it, a version is the same.
+        config=_plain({"synth": {name: value for name, value in asdict(config.synth).items() if name != "cache"}}),
         inputs=(_input(media),),
     )
 
