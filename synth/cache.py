@@ -38,9 +38,15 @@ class Cache(Protocol):
 def take_key(text: str, voice: Voice, seed: int, engine: str) -> str:
     """Key of the samples that an engine of this fingerprint makes of a text, a voice and a seed."""
     spoken = {name: value for name, value in asdict(voice).items() if name not in _SILENT_FIELDS}
-    if voice.reference is not None and Path(voice.reference).is_file():
-        spoken["reference"] = _content(voice.reference)
+    spoken["reference"] = clip_identity(voice)
     return _key("take", text, spoken, seed, engine, soxr.__version__)
+
+
+def clip_identity(voice: Voice) -> str:
+    """What a voice clones: the content of its reference clip, or the path that a server knows it by; empty without a clip."""
+    if voice.reference is None:
+        return ""
+    return _content(voice.reference) if Path(voice.reference).is_file() else voice.reference
 
 
 def heard_key(samples: npt.NDArray[np.float32], recogniser: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr  # type: ignore[import-untyped]
 
-from omniforge.synth.cache import Cache, keep, recall, take_key
+from omniforge.synth.cache import Cache, clip_identity, keep, recall, take_key
 from omniforge.synth.config import SynthConfig
 from omniforge.synth.flac import decode_flac, encode_flac, to_16_bit
 from omniforge.synth.roundtrip import SAMPLE_RATE
@@ -39,8 +39,10 @@ class Synthesiser:
 
     @property
     def fingerprint(self) -> str:
-        """All engines of the voice table in one line; loads them."""
-        return "; ".join(self._engine(name).fingerprint for name in sorted({voice.engine for voice in self._config.voices}))
+        """All engines of the voice table, and the clips that its voices clone, in one line; loads the engines."""
+        voices = self._config.voices
+        clips = sorted({clip_identity(voice) for voice in voices} - {""})
+        return "; ".join([*(self._engine(name).fingerprint for name in sorted({voice.engine for voice in voices})), *clips])
 
     def speak(self, lines: Sequence[Line]) -> list[Take]:
         """Say lines in the order given, or take what was said of them before; the results are in the same order.

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,6 +61,16 @@ def test_an_engine_is_loaded_when_its_voice_speaks_and_not_before() -> None:
     synthesiser.speak([Line("one", FIRST, 1)])
     with pytest.raises(ValueError, match="no_such_option"):
         synthesiser.speak([Line("two", OTHER, 2)])
+
+
+def test_another_clip_to_clone_is_another_fingerprint(tmp_path: Path) -> None:
+    engines, fingerprints = {"hibari": ToneEngine(), "other": ToneEngine()}, set()
+    for content in (b"one", b"two"):
+        clip = tmp_path / f"{content.decode()}.wav"
+        clip.write_bytes(content)
+        config = replace(CONFIG, voices=(FIRST, SECOND, replace(OTHER, reference=str(clip))))
+        fingerprints.add(Synthesiser(config, engines).fingerprint)
+    assert len(fingerprints) == 2
 
 
 def test_the_fingerprint_names_every_engine_of_the_table() -> None:
