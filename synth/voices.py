@@ -36,9 +36,11 @@ class Voice:
     held_out: bool = False
 
     def __post_init__(self) -> None:
-        for part in ("name", "engine", "speaker"):
+        for part in ("name", "engine") if self.reference else ("name", "engine", "speaker"):
             if not getattr(self, part).strip():
-                raise ValueError(f"voice {self.name!r}: its {part} is empty; a voice needs a name, an engine and a speaker.")
+                raise ValueError(
+                    f"voice {self.name!r}: its {part} is empty; give a name, an engine, and a speaker or reference."
+                )
         for part in ("pitch", "formants", "rate", "share"):
             if not (math.isfinite(getattr(self, part)) and getattr(self, part) > 0):
                 raise ValueError(

@@ -87,14 +87,22 @@ def shift_formants(samples: npt.NDArray[np.float32], rate: int, voice: Voice) ->
     return Waveform(scaled, round(rate * voice.formants))
 
 
-def check_derivation(voice: Voice, engine: str) -> None:
-    """Refuse a voice that asks more of an engine than playing its sound faster or slower.
+def check_voice(voice: Voice, engine: str, *, separate: bool = False, clones: bool = False) -> None:
+    """Refuse a voice that asks for what an engine cannot do, instead of passing over it.
+
+    Args:
+        voice: Who is to speak.
+        engine: What to call the engine in the message.
+        separate: The engine moves pitch without formants and has a tilt, instead of only playing its sound faster or slower.
+        clones: The engine takes a reference clip.
 
     Raises:
-        ValueError: pitch and formants differ, or the voice has a tilt.
+        ValueError: pitch and formants differ or there is a tilt, or there is a clip, where the engine has no use for it.
     """
-    if voice.pitch != voice.formants or voice.tilt_db:
+    if not separate and (voice.pitch != voice.formants or voice.tilt_db):
         raise ValueError(
             f"voice {voice.name!r}: {engine} moves pitch and formants together and has no tilt; give pitch ({voice.pitch}) and "
             f"formants ({voice.formants}) the same number and leave tilt_db ({voice.tilt_db}) out."
         )
+    if not clones and voice.reference is not None:
+        raise ValueError(f"voice {voice.name!r}: {engine} does not clone; leave its reference ({voice.reference!r}) out.")

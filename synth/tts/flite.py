@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from omniforge.synth.tts.engine import SpeechError, Waveform, check_derivation, native_speed, shift_formants
+from omniforge.synth.tts.engine import SpeechError, Waveform, check_voice, native_speed, shift_formants
 from omniforge.synth.voices import Voice
 
 SPEAKERS = ("awb", "kal16", "rms", "slt")
@@ -48,7 +48,7 @@ class FliteEngine:
         """
         if voice.speaker not in SPEAKERS:
             raise ValueError(f"voice {voice.name}: flite has the speakers {', '.join(SPEAKERS)}, not {voice.speaker!r}.")
-        check_derivation(voice, "flite")
+        check_voice(voice, "flite")
         said = unicodedata.normalize("NFKD", text.translate(_PLAIN)).encode("ascii", "ignore").decode()
         if not any(letter.isalnum() for letter in said):
             return shift_formants(np.zeros(0, np.float32), 16_000, voice)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from omniforge.synth.tts.engine import SpeechError, Waveform, native_speed, shift_formants
+from omniforge.synth.tts.engine import SpeechError, Waveform, check_voice, native_speed, shift_formants
 from omniforge.synth.voices import Voice
 
 BUNDLED_SPEAKER = "heart"
@@ -42,13 +42,14 @@ class HibariEngine:
 
         Raises:
             SpeechError: hibari's text front end fails on the text (it does on circled digits and on 40 digits in a row).
-            ValueError: the voice is of another speaker.
+            ValueError: the voice is of another speaker, or has a reference clip.
         """
         if voice.speaker != BUNDLED_SPEAKER:
             raise ValueError(
                 f"voice {voice.name}: hibari has only {BUNDLED_SPEAKER!r} in its package, not {voice.speaker!r}; "
                 "derive voices from it (synth/voices.py) or name another engine."
             )
+        check_voice(voice, "hibari", separate=True)
         noise = np.random.default_rng(seed)
         try:
             sentences = [self._say(phonemes, voice, noise) for phonemes in self._hibari.phonemize(_cut(text))]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from omniforge.synth.tts.engine import SpeechError, Waveform, check_derivation, native_speed, shift_formants
+from omniforge.synth.tts.engine import SpeechError, Waveform, check_voice, native_speed, shift_formants
 from omniforge.synth.voices import Voice
 from omniforge.tokenizers.audio_backend import torchaudio
 from omniforge.tokenizers.weights import weights_fingerprint
@@ -70,7 +70,7 @@ class TransformersEngine:
             SpeechError: The model could not.
             ValueError: The model has no such speaker, or cannot do what the voice asks.
         """
-        check_derivation(voice, f"speech model {self._name!r}")
+        check_voice(voice, f"speech model {self._name!r}")
         if not self._model.any_speed and abs(native_speed(voice) - 1) > 1e-6:
             raise ValueError(
                 f"voice {voice.name!r}: speech model {self._name!r} speaks at its own speed; give rate ({voice.rate}) the "

@@ -55,6 +55,11 @@ def test_pitch_without_formants_is_refused(engine: FliteEngine) -> None:
         engine.speak(TEXT, voice(pitch=0.8), 0)
 
 
+def test_a_reference_clip_is_refused_by_an_engine_that_does_not_clone(engine: FliteEngine) -> None:
+    with pytest.raises(ValueError, match="flite does not clone; leave its reference"):
+        engine.speak(TEXT, Voice(name="v", engine="flite", speaker="slt", reference="me.wav"), 0)
+
+
 def test_a_program_that_is_not_there_says_how_to_get_it() -> None:
     with pytest.raises(ValueError, match="no program 'flute'; install it"):
         FliteEngine("flute")

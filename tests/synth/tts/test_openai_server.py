@@ -1,9 +1,12 @@
+import base64
+import email
 import io
 import json
 import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +18,12 @@ from omniforge.synth.tts.openai_server import OpenAIServerEngine
 from omniforge.synth.voices import Voice
 
 ALLOY = Voice(name="alloy-low", engine="openai_server", speaker="alloy", pitch=0.9, formants=0.9, rate=1.1)
+
+
+def wav(samples: np.ndarray, rate: int = 24000) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format="WAV", subtype="PCM_16")
+    return file.getvalue()
 
 
 class SpeechServer(ThreadingHTTPServer):
@@ -36,7 +45,9 @@ class Handler(BaseHTTPRequestHandler):
     server: SpeechServer
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        form = self.headers["Content-Type"].startswith("multipart/")
+        body = self.form(sent) if form else json.loads(sent)
         self.server.requests.append(body | {"path": self.path})
         self.server.keys.append(self.headers.get("Authorization"))
         status, headers, data = self.server.queued.pop(0) if self.server.queued else (200, {}, self.say(body))
@@ -46,12 +57,23 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    def form(self, sent: bytes) -> dict[str, object]:
+        """Read a multipart form with the library that reads mail; files become (file name, type, content)."""
+        message = email.message_from_bytes(b"Content-Type: " + self.headers["Content-Type"].encode() + b"\r\n\r\n" + sent)
+        fields: dict[str, object] = {}
+        for part in message.get_payload():
+            name, file, data = (
+                part.get_param("name", header="content-disposition"),
+                part.get_filename(),
+                part.get_payload(decode=True),
+            )
+            fields[name] = (file, part.get_content_type(), data) if file else data.decode()
+        return fields
+
     def say(self, body: dict[str, object]) -> bytes:
         voice = Voice(name="any", engine="hibari", speaker="heart", rate=float(str(body["speed"])))
         wave = self.server.engine.speak(str(body["input"]), voice, 0)
-        file = io.BytesIO()
-        soundfile.write(file, wave.samples, wave.rate, format="WAV", subtype="PCM_16")
-        return file.getvalue()
+        return wav(wave.samples, wave.rate)
 
     def log_message(self, *_: object) -> None:
         return
@@ -154,6 +176,86 @@ def test_a_reply_cut_off_on_the_way_is_asked_for_again(server: SpeechServer) -> 
     pauses: list[float] = []
     assert OpenAIServerEngine(server.url, timeout=5.0, pause=pauses.append).speak("Hello.", ALLOY, 1).seconds > 0.3
     assert pauses == [0.5]
+
+
+def test_a_file_shorter_than_its_header_says_is_asked_for_again(server: SpeechServer) -> None:
+    whole = wav(np.zeros(24000, np.float32))
+    server.queued = [(200, {}, whole[:20000])]
+    pauses: list[float] = []
+    assert OpenAIServerEngine(server.url, pause=pauses.append).speak("Hello.", ALLOY, 1).seconds > 0.3
+    assert pauses == [0.5]
+
+
+def test_a_streamed_file_without_a_length_in_its_header_is_read(server: SpeechServer) -> None:
+    whole = wav(np.full(2400, 0.5, np.float32))
+    place = whole.index(b"data") + 4
+    server.queued = [(200, {}, whole[:4] + b"\xff" * 4 + whole[8:place] + b"\xff" * 4 + whole[place + 4 :])]
+    assert OpenAIServerEngine(server.url).speak("Hello.", ALLOY, 1).samples.size == 2400
+
+
+@pytest.mark.parametrize("rate", [100, 1_000_000])
+def test_a_rate_that_no_speech_has_says_so(server: SpeechServer, rate: int) -> None:
+    server.queued = [(200, {}, wav(np.full(2400, 0.5, np.float32), rate))]
+    with pytest.raises(SpeechError, match=f"claims {rate} samples a second"):
+        OpenAIServerEngine(server.url).speak("Hello.", ALLOY, 1)
+
+
+def test_an_error_that_comes_as_a_success_is_quoted(server: SpeechServer) -> None:
+    server.queued = [(200, {"Content-Type": "application/json"}, b'{"error": "no such model"}')]
+    with pytest.raises(SpeechError, match="no such model"):
+        OpenAIServerEngine(server.url).speak("Hello.", ALLOY, 1)
+
+
+@pytest.fixture
+def cloned(tmp_path: Path) -> Voice:
+    clip = tmp_path / "me.wav"
+    clip.write_bytes(wav(np.full(800, 0.25, np.float32)))
+    return Voice(name="me", engine="openai_server", speaker="", reference=str(clip), reference_text="Good morning.")
+
+
+def test_a_reference_clip_is_sent_as_a_data_url_with_its_words(server: SpeechServer, cloned: Voice) -> None:
+    assert OpenAIServerEngine(server.url, extra='{"task_type": "Base"}').speak("Hello.", cloned, 1).seconds > 0.3
+    (request,) = server.requests
+    head, data = str(request["ref_audio"]).split(",")
+    assert head == "data:audio/x-wav;base64"
+    assert base64.b64decode(data) == Path(cloned.reference or "").read_bytes()
+    assert (request["ref_text"], request["task_type"]) == ("Good morning.", "Base")
+
+
+@pytest.mark.parametrize("form", ["base64", "path"])
+def test_a_reference_clip_goes_where_the_options_say(server: SpeechServer, cloned: Voice, form: str) -> None:
+    fields = {"reference_field": "references.0.audio", "reference_text_field": "references.0.text"}
+    OpenAIServerEngine(server.url, reference_form=form, **fields).speak("Hello.", cloned, 1)
+    clip = Path(cloned.reference or "")
+    sent = {"path": str(clip), "base64": base64.b64encode(clip.read_bytes()).decode()}[form]
+    assert server.requests[0]["references"] == [{"text": "Good morning.", "audio": sent}]
+
+
+def test_a_reference_clip_is_uploaded_as_the_file_of_a_form(server: SpeechServer, cloned: Voice) -> None:
+    assert OpenAIServerEngine(server.url, reference_form="file").speak("Grüße.", cloned, 1).seconds > 0.3
+    (request,) = server.requests
+    assert request["ref_audio"] == ("me.wav", "audio/x-wav", Path(cloned.reference or "").read_bytes())
+    assert (request["input"], request["ref_text"], request["speed"]) == ("Grüße.", "Good morning.", "1.0")
+
+
+def test_a_reference_clip_that_is_not_there_is_named(server: SpeechServer) -> None:
+    voice = Voice(name="me", engine="openai_server", speaker="", reference="/nowhere/me.wav")
+    with pytest.raises(ValueError, match=r"voice 'me': its reference clip '/nowhere/me\.wav' cannot be read"):
+        OpenAIServerEngine(server.url).speak("Hello.", voice, 1)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"reference_form": "tape"}, "'tape' is none of data_url"),
+        ({"extra": "{"}, "is no JSON"),
+        ({"extra": "[1]"}, "no JSON object"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, str], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        OpenAIServerEngine("http://127.0.0.1:1", **options)
 
 
 def test_a_server_that_is_silent_times_out() -> None:
