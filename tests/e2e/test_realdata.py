@@ -13,7 +13,8 @@ from conftest import realdata_folder
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> str:
     root = tmp_path_factory.mktemp("realdata") / "root"
-    omniforge("build", "--config", "realdata.yaml", f"data={realdata_folder()}", f"root={root}")
+    settings = (f"data={realdata_folder()}", f"root={root}", "synth.speech.quality_share=0.1")
+    omniforge("build", "--config", "realdata.yaml", *settings)
     return f"{root}/realdata"
 
 
