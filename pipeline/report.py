@@ -97,13 +97,13 @@ def _table(connection: duckdb.DuckDBPyConnection, title: str, sql: str) -> Table
 
 
 def _refusals(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """Refused records by stage, task and reason, with examples: whence, what was wrong (with what was heard), and the text."""
+    """Refused records by stage (the last first), task and reason; examples: whence, what was wrong or heard, and the text."""
     sql = """
         select stage, task, reason, count(*) as records,
                list({uri: q.source_uri, detail: q.detail, evidence: q.evidence, text: coalesce(r.question, r.text)}
                     order by md5(q.source_uri), q.source_uri)[:3] as examples
         from quarantine q left join (select distinct on (key) key, question, text from records) r using (key)
-        group by stage, task, reason order by records desc, stage, task, reason"""
+        group by stage, task, reason order by stage desc, records desc, task, reason"""
     return [
         {
             "stage": f"{stage} {task}".strip(),
