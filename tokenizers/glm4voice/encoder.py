@@ -7,6 +7,12 @@ from torch.nn import functional
 from omniforge.tokenizers.glm4voice.config import EncoderConfig
 from omniforge.tokenizers.glm4voice.encoder_layer import CausalConv1d, EncoderLayer, block_causal_bias
 
+MARGIN_EPSILON = 1e-5
+"""Codes with a smaller margin may differ where utterances go through the network together, or on another device.
+
+On a CPU, companions move squared distances by up to 5e-7 of the squared lengths.
+"""
+
 
 class SpeechEncoder(nn.Module):
     """The encoder up to its codebook, under the key names of the published model (GV modeling_whisper.py).
@@ -58,11 +64,25 @@ class SpeechEncoder(nn.Module):
 
     def quantise(self, hidden: Tensor) -> Tensor:
         """Return the nearest codebook row of each state, int64 [batch, codes]; the first of equally near ones."""
+        return self._distances(hidden).argmin(dim=-1)
+
+    def margins(self, hidden: Tensor) -> Tensor:
+        """Return how much nearer the nearest row is than the second, [batch, codes].
+
+        It is the difference of the squared distances, divided by the sum of the squared lengths of state and row: rounding
+        of the distances is of that scale.
+        """
+        nearest, second = self._distances(hidden).topk(2, dim=-1, largest=False).values.unbind(-1)
+        lengths = hidden.square().sum(-1) + self.codebook(self.quantise(hidden)).square().sum(-1)
+        margins: Tensor = (second - nearest) / lengths
+        return margins
+
+    def _distances(self, hidden: Tensor) -> Tensor:
         rows = self.codebook.weight
         flat = hidden.reshape(-1, hidden.shape[-1])
         # The expanded square is the reference's order of operations: near ties depend on it.
-        distance = flat.square().sum(1, keepdim=True) + rows.square().sum(1) - 2 * flat @ rows.T
-        return distance.argmin(dim=1).view(hidden.shape[:-1])
+        distances = flat.square().sum(1, keepdim=True) + rows.square().sum(1) - 2 * flat @ rows.T
+        return distances.view(*hidden.shape[:-1], len(rows))
 
     def forward(self, mel: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Quantise (see `hidden` for the arguments).

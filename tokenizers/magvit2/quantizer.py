@@ -3,6 +3,12 @@
 import torch
 from torch import Tensor, nn
 
+MARGIN_EPSILON = 1e-4
+"""Codes with a smaller margin may differ where pictures go through the network together, or on another device.
+
+Latents are about 1 in size; on a CPU, companions move them by up to 6e-6.
+"""
+
 
 class LookupFreeQuantizer(nn.Module):
     """Signs as bits, channel 0 the most significant; zero counts as -1 (SPEC.md section 5).
@@ -28,6 +34,10 @@ class LookupFreeQuantizer(nn.Module):
         """Return the codes of latents [B, bits, h, w] as int64 [B, h*w], row by row."""
         bits = (latents > 0).to(torch.int64)
         return (bits * self.power_vals[:, None, None]).sum(1).flatten(1)
+
+    def margins(self, latents: Tensor) -> Tensor:
+        """Return how far from another code each is, [B, h*w]: the least magnitude in latents [B, bits, h, w]."""
+        return latents.abs().amin(1).flatten(1)
 
     def quantized(self, codes: Tensor, shape: tuple[int, int]) -> Tensor:
         """Return +1 and -1 as float [B, bits, h, w] of codes [B, h*w]; `shape` is (h, w)."""
