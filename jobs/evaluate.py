@@ -32,6 +32,9 @@ def register(subparsers: "argparse._SubParsersAction[Any]") -> None:
     )
     parser.add_argument("--tasks", metavar="NAME,NAME", help="only these tasks (default: all)")
     parser.add_argument("--output", metavar="FOLDER", default="evaluation", help="where the figures go (default: evaluation)")
+    parser.add_argument(
+        "--held-out-engine", action="store_true", help="have the voices of flite ask too, which training never hears"
+    )
     parser.add_argument("--data", metavar="REF", help="token dataset the model was trained on, where the folder does not say")
     parser.add_argument("--device", default="cpu", help="where the model runs, such as cuda (default: cpu)")
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="responses made at once (default: 32)")
@@ -42,14 +45,14 @@ def run(options: argparse.Namespace) -> int:
     """Run the suite; write `evaluation.json`, `evaluation.md` and a chart of each curve; say what was found."""
     from omniforge.jobs.evaluation_speech import speech_tools, voice_groups
     from omniforge.jobs.generate import checkpoint_origin
-    from omniforge.synth.voices import EMBEDDED_VOICES
+    from omniforge.synth.voices import EMBEDDED_VOICES, FLITE_VOICES
     from omniforge.trainer.evaluate.bench import bench_of, model_responder
     from omniforge.trainer.evaluate.report import markdown, summarise
     from omniforge.trainer.evaluate.run import run_suite
     from omniforge.trainer.generation.codecs import Codecs
     from omniforge.trainer.model.checkpoint_keys import load_pretrained
 
-    groups = voice_groups(EMBEDDED_VOICES)
+    groups = voice_groups((*EMBEDDED_VOICES, *(FLITE_VOICES if options.held_out_engine else ())))
     suite = _suite(options, tuple(groups))
     codecs = Codecs(checkpoint_origin(options))
     model = load_pretrained(options.checkpoint, device=options.device).eval()

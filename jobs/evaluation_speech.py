@@ -1,16 +1,17 @@
 """Voices and ears for an evaluation: groups of voices by what training knows of them, and the embedded recogniser."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
-import soxr  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from omniforge.synth.config import SynthConfig
 from omniforge.synth.normalise import normalise
-from omniforge.synth.roundtrip import SAMPLE_RATE, Recogniser
-from omniforge.synth.tts.engine import Engine
-from omniforge.synth.tts.registry import load_engine
+from omniforge.synth.roundtrip import Recogniser
+from omniforge.synth.synthesiser import Line, Synthesiser
+from omniforge.synth.tts.engine import SpeechError
 from omniforge.synth.voices import Voice, draw_voice
 from omniforge.trainer.evaluate.bench import SpeechTools
 
@@ -36,25 +37,28 @@ def voice_groups(voices: Sequence[Voice]) -> dict[str, tuple[Voice, ...]]:
     return {name: table for name, table in groups.items() if table}
 
 
-def speech_tools(groups: Mapping[str, Sequence[Voice]], recogniser: Recogniser | None = None) -> SpeechTools:
-    """Load the engines of the voices, and the embedded recogniser unless one is given."""
-    names = sorted({voice.engine for table in groups.values() for voice in table})
-    engines = {name: load_engine(name) for name in names}
-    ears = recogniser or Recogniser.load()
+def speech_tools(groups: Mapping[str, Sequence[Voice]]) -> SpeechTools:
+    """Load the engines of the voices, and the embedded recogniser."""
+    synthesiser = Synthesiser(SynthConfig(voices=tuple(voice for table in groups.values() for voice in table)))
+    ears = Recogniser.load()
     tables = hashlib.sha256(repr({name: tuple(table) for name, table in groups.items()}).encode()).hexdigest()[:16]
     return SpeechTools(
-        voices={name: _speaker(tuple(table), engines) for name, table in groups.items()},
+        voices={name: partial(_speak, synthesiser, tuple(table)) for name, table in groups.items()},
         transcribe=ears.transcribe,
         normalise=normalise,
-        fingerprint="; ".join((*(engines[name].fingerprint for name in names), f"voices {tables}", ears.fingerprint)),
+        fingerprint=f"{synthesiser.fingerprint}; voices {tables}; {ears.fingerprint}",
     )
 
 
-def _speaker(table: Sequence[Voice], engines: Mapping[str, Engine]) -> Callable[[str, str], NDArray[np.float32]]:
-    def speak(text: str, key: str) -> NDArray[np.float32]:
-        voice = draw_voice(key, table)
-        seed = int.from_bytes(hashlib.sha256(f"{key}\nevaluation".encode()).digest()[:6])
-        wave = engines[voice.engine].speak(text, voice, seed)
-        return np.asarray(np.clip(soxr.resample(wave.samples, wave.rate, SAMPLE_RATE), -1.0, 1.0), np.float32)
+def _speak(synthesiser: Synthesiser, table: Sequence[Voice], text: str, key: str) -> NDArray[np.float32]:
+    """Say a text with the voice and the noise that belong to its key.
 
-    return speak
+    Raises:
+        ValueError: The engine could not.
+    """
+    voice = draw_voice(key, table)
+    seed = int.from_bytes(hashlib.sha256(f"{key}\nevaluation".encode()).digest()[:6])
+    (take,) = synthesiser.speak([Line(text, voice, seed)])
+    if isinstance(take, SpeechError):
+        raise ValueError(f"evaluation: {voice.name} cannot say {text!r}: {take}")
+    return take

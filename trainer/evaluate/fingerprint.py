@@ -8,6 +8,8 @@ from typing import Any
 import torch
 
 from omniforge.trainer.generation.codecs import Codecs
+from omniforge.trainer.generation.presets import default_sampling
+from omniforge.trainer.generation.tasks import TASKS
 from omniforge.trainer.model.transformer import Dream
 
 
@@ -21,7 +23,7 @@ def model_fingerprint(model: Dream) -> str:
 
 
 def codecs_facts(codecs: Codecs) -> dict[str, Any]:
-    """Return what decides how a model is asked and read: tokenizers, vocabulary, resolutions, lengths; in JSON's types."""
+    """Return what decides how a model is asked and read, in JSON's types: tokenizers, resolutions, sampling, lengths."""
     origin = codecs.origin
     return {
         "tokenizers": {"magvit2": codecs.image.fingerprint, "glm4voice": codecs.speech.fingerprint, **origin.models},
@@ -29,5 +31,6 @@ def codecs_facts(codecs: Codecs) -> dict[str, Any]:
         "understanding": codecs.understanding,
         "generation": codecs.generation,
         "heard": "continuous" if codecs.continuous else "discrete",
+        "sampling": {task: asdict(default_sampling(task)) for task in TASKS},
         "lengths": {task: asdict(fit) for task, fit in sorted(origin.lengths.items())},
     }

@@ -79,7 +79,8 @@ def _head(summary: Mapping[str, Any]) -> Iterator[str]:
     for name, value in facts.items():
         if isinstance(value, Mapping):
             value = ", ".join(f"{key} {inner}" for key, inner in value.items() if not isinstance(inner, Mapping))
-        yield f"- {name}: {value}"
+        if value != "":
+            yield f"- {name}: {value}"
     yield ""
 
 
