@@ -44,7 +44,7 @@ class RoundtripConfig:
     max_clipping: float = 0.001
     max_end_db: float = -30.0
     max_floor_db: float = -30.0
-    min_quality: float = 2.2
+    min_quality: float = 1.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

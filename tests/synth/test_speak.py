@@ -117,7 +117,7 @@ def test_speech_that_sounds_bad_is_said_by_another_voice() -> None:
 
 
 def test_what_sounds_bad_in_every_voice_is_refused_with_its_scores() -> None:
-    speaker = Speaker(replace(SCORED, verify=False), {"hibari": ToneEngine()}, quality=Judge(1.5, 1.25, 2.0))
+    speaker = Speaker(replace(SCORED, verify=False), {"hibari": ToneEngine()}, quality=Judge(1.5, 1.25, 1.75))
     (refused,) = speaker.speak([utterance("a red bus stops")])
     assert isinstance(refused, Refusal)
     assert refused.reason == "roundtrip"
