@@ -4,12 +4,12 @@
     python benchmarks/voices.py --rates [--engines hibari flite codes transformers]
 
 Every voice says the same six sentences, none of which the table of voices was chosen with. They are transcribed (in a row,
-because any clip costs the recogniser as much as one of 30 s), scored (DNSMOS, the first) and embedded by a network that was
-trained to tell speakers apart: Resemblyzer's, whose weights come inside its package (`pip install --no-deps
-Resemblyzer==0.1.4`; its other parts are not used). The distance of two voices is one minus the cosine between the mean
-embeddings of three sentences of the one and three other sentences of the other; that of a voice to itself is taken in the same
-way. A voice counts as distinguishable if its nearest neighbour in the table is farther than 95 % of the distances of voices to
-themselves.
+because any clip costs the recogniser as much as one of 30 s), scored (DNSMOS, the first sentence of every fourth voice) and
+embedded by a network that was trained to tell speakers apart: Resemblyzer's, whose weights come inside its package (`pip
+install --no-deps Resemblyzer==0.1.4`; its other parts are not used). The distance of two voices is one minus the cosine
+between the mean embeddings of three sentences of the one and three other sentences of the other; that of a voice to itself is
+taken in the same way. A voice counts as distinguishable if its nearest neighbour in the table is farther than 95 % of the
+distances of voices to themselves.
 """
 
 import argparse
@@ -47,6 +47,9 @@ SENTENCES = (
     "A boy in a striped shirt throws a ball to his older brother.",
 )
 INTELLIGIBLE, SURE = 0.15, 0.95
+SCORED = 4
+"""The quality of every fourth voice is scored: that costs as much as hearing it."""
+
 WINDOW, STEP = 160, 80
 """Frames of 10 ms that the speaker network looks at, and by how many it moves on."""
 
@@ -110,7 +113,7 @@ def keep_measuring(
 
 
 def measure(voices: Sequence[Voice], work: Path) -> list[dict[str, Any]]:
-    """Measure what `work` does not have yet: embeddings of all sentences, and word error rate and DNSMOS."""
+    """Measure what `work` does not have yet: embeddings, word error rate, sound, and the DNSMOS of some."""
     engines = {name: load_engine(name) for name in sorted({voice.engine for voice in voices})}
     network, recogniser, quality = SpeakerNetwork(), Recogniser.load(), QualityModel.load()
 
@@ -120,11 +123,17 @@ def measure(voices: Sequence[Voice], work: Path) -> list[dict[str, Any]]:
     def listen(clips: list[Samples]) -> dict[str, Any]:
         verdicts = [judge(text, None, clip, RoundtripConfig()) for text, clip in zip(SENTENCES, clips, strict=True)]
         wer = word_error_rate(" ".join(SENTENCES), recogniser.transcribe(in_a_row(clips)))
-        return {"wer": wer, "dnsmos": quality.score(clips[0]), "bad": [verdict.why for verdict in verdicts if not verdict.ok]}
+        return {"wer": wer, "bad": [verdict.why for verdict in verdicts if not verdict.ok]}
 
     embeddings = keep_measuring(voices, engines, work / "embeddings.jsonl", embed)
     heard = keep_measuring(voices, engines, work / "heard.jsonl", listen)
-    return [row | {"embeddings": rows} for row, rows in zip(heard, embeddings, strict=True)]
+    scored = voices[::SCORED]
+    scores = keep_measuring(scored, engines, work / "quality.jsonl", lambda clips: quality.score(clips[0]))
+    dnsmos = {voice.name: score for voice, score in zip(scored, scores, strict=True)}
+    return [
+        row | {"embeddings": rows, "dnsmos": dnsmos.get(voice.name)}
+        for voice, row, rows in zip(voices, heard, embeddings, strict=True)
+    ]
 
 
 def distances(embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -137,6 +146,13 @@ def distances(embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def nearest_other(table: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The distance of each voice to the nearest other, (V,)."""
     return (table + np.diag(np.full(len(table), np.inf, np.float32))).min(1)
+
+
+def identified(embeddings: npt.NDArray[np.float32]) -> float:
+    """Share of voices that three sentences pick out of the whole table, when all are known by three other sentences."""
+    first, second = unit(embeddings[:, :3].mean(1)), unit(embeddings[:, 3:].mean(1))
+    closest = (first @ second.T).argmax(1)
+    return float(np.mean(closest == np.arange(len(closest))))
 
 
 def equal_error_rate(same: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
@@ -181,8 +197,10 @@ def real_speakers(folder: Path, network: SpeakerNetwork) -> npt.NDArray[np.float
 
 def figures(voices: Sequence[Voice], rows: Sequence[dict[str, Any]]) -> str:
     """A table row for each engine, and which voices fail."""
-    lines = ["| engine | voices | WER (worst) | DNSMOS (worst) | nearest (least) | itself (95 % below) | EER | bad sound |"]
-    lines += ["| --- | --- | --- | --- | --- | --- | --- | --- |"]
+    lines = [
+        "| engine | voices | WER (worst) | DNSMOS (worst) | nearest (least) | itself (95 %) | identified | EER | bad sound |"
+    ]
+    lines += ["| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
     failing: list[str] = []
     groups = {
         name: [place for place, voice in enumerate(voices) if voice.engine == name] for name in {v.engine for v in voices}
@@ -194,12 +212,12 @@ def figures(voices: Sequence[Voice], rows: Sequence[dict[str, Any]]) -> str:
         limit = float(np.quantile(np.diag(table), SURE))
         nearest = nearest_other(table)
         errors = [rows[place]["wer"] for place in places]
-        quality = [rows[place]["dnsmos"] for place in places]
+        quality = [rows[place]["dnsmos"] for place in places if rows[place]["dnsmos"] is not None]
         good = sum(error < INTELLIGIBLE and far > limit for error, far in zip(errors, nearest, strict=True))
         lines.append(
             f"| {name} | {len(places)}, {good} pass | {statistics.mean(errors):.1%} ({max(errors):.1%}) "
             f"| {statistics.mean(quality):.2f} ({min(quality):.2f}) | {nearest.mean():.3f} ({nearest.min():.3f}) | {limit:.3f} "
-            f"| {equal_error_rate(*sentence_distances(embeddings)):.1%} "
+            f"| {identified(embeddings):.1%} | {equal_error_rate(*sentence_distances(embeddings)):.1%} "
             f"| {sum(len(rows[place]['bad']) for place in places)} of {len(SENTENCES) * len(places)} |"
         )
         if name == "all":
@@ -221,8 +239,9 @@ def by_factor(voices: Sequence[Voice], rows: Sequence[dict[str, Any]]) -> str:
         for value in sorted({getattr(voice, part) for voice, _ in pairs}):
             chosen = [row for voice, row in pairs if getattr(voice, part) == value]
             wer = statistics.mean(row["wer"] for row in chosen)
-            score = statistics.mean(row["dnsmos"] for row in chosen)
-            lines.append(f"| {part} {value:g} | {len(chosen)} | {wer:.1%} | {score:.2f} |")
+            scores = [row["dnsmos"] for row in chosen if row["dnsmos"] is not None]
+            score = f"{statistics.mean(scores):.2f}" if scores else ""
+            lines.append(f"| {part} {value:g} | {len(chosen)} | {wer:.1%} | {score} |")
     return "\n".join(lines)
 
 
