@@ -17,6 +17,8 @@ from omniforge.tokenizers.precision import computes_bfloat16
 
 _BATCH_FRAMES = 2400
 _UNCONDITIONAL_SHARE = 0.2
+# As in the training of CosyVoice, whose decoder GLM-4-Voice took over.
+_PROMPTED_SHARE, _LONGEST_PROMPT = 0.5, 0.3
 _SIGMA_MIN = 1e-6
 
 
@@ -91,7 +93,10 @@ def train_velocity(
 
 
 def _flow_loss(model: FlowDecoder, mu: Tensor, mel: Tensor, generator: torch.Generator) -> Tensor:
-    """Regress the straight path's velocity at a random time, dropping all conditions for a fifth of the utterances."""
+    """Regress the straight path's velocity at a random time, dropping all conditions for a fifth of the utterances.
+
+    Half of the batches are told how the mel begins, up to a third of it, as streaming tells it what it said before.
+    """
     batch = mel.shape[0]
     time = 1 - torch.cos(torch.rand(batch, generator=generator) * torch.pi / 2)
     noise = torch.randn(mel.shape, generator=generator)
@@ -100,6 +105,9 @@ def _flow_loss(model: FlowDecoder, mu: Tensor, mel: Tensor, generator: torch.Gen
     kept = (torch.rand(batch, generator=generator) > _UNCONDITIONAL_SHARE).float()
     speaker = model.project_speaker(torch.zeros(batch, model.config.spk_embed_dim)) * kept[:, None]
     condition = torch.zeros_like(mel)
+    if torch.rand((), generator=generator) < _PROMPTED_SHARE:
+        known = int(torch.rand((), generator=generator) * _LONGEST_PROMPT * mel.shape[2])
+        condition[..., :known] = mel[..., :known] * kept[:, None, None]
     with torch.autocast("cpu", torch.bfloat16, enabled=computes_bfloat16("cpu")):
         velocity = model.decoder.estimator(point, mu * kept[:, None, None], speaker, condition, time)
     return functional.mse_loss(velocity.float(), mel - (1 - _SIGMA_MIN) * noise)
