@@ -5,12 +5,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
+from typing import Annotated
+
+from pydantic import BeforeValidator
 
 from omniforge.synth.augment import AugmentConfig
 from omniforge.synth.roundtrip import RoundtripConfig
 from omniforge.synth.speakable import SpeakableConfig
 from omniforge.synth.tts.registry import engine_names
-from omniforge.synth.voices import EMBEDDED_VOICES, Voice
+from omniforge.synth.voices import EMBEDDED_VOICES, Voice, expand_tables
 
 RULES = 2
 """Number of the rules in this folder: raised when they change what is said, so that units are made again."""
@@ -22,7 +25,8 @@ Options = Mapping[str, str | int | float]
 class SynthConfig:
     """Settings of the synth job.
 
-    `voices` name their engines; `engines` gives those options by name. An engine of another name than those of the registry
+    `voices` is a list of voices and of names of tables (`[embedded, flite]`); each names its engine, and `engines` gives those
+    options by name. An engine of another name than those of the registry
     says in its option `engine` which one it is, so that one kind of engine may stand there twice with two models.
     `batch_size` is how many utterances an engine is given at once that can say several.
 
@@ -35,7 +39,7 @@ class SynthConfig:
     """
 
     engines: Mapping[str, Options] = field(default_factory=dict)
-    voices: tuple[Voice, ...] = EMBEDDED_VOICES
+    voices: Annotated[tuple[Voice, ...], BeforeValidator(expand_tables)] = EMBEDDED_VOICES
     batch_size: int = 16
     retries: int = 2
     verify: bool = True

@@ -3,7 +3,14 @@ import dataclasses
 
 import pytest
 
-from omniforge.synth.voices import EMBEDDED_VOICES, FASTEST_NATIVE_SPEED, Voice, draw_voice
+from omniforge.synth.voices import (
+    EMBEDDED_VOICES,
+    FASTEST_NATIVE_SPEED,
+    FLITE_VOICES,
+    Voice,
+    draw_voice,
+    expand_tables,
+)
 
 
 def test_the_embedded_voices_are_a_hundred_and_have_different_names() -> None:
@@ -68,3 +75,19 @@ def test_a_voice_that_cannot_be_is_refused_by_name(wrong: dict, complaint: str) 
 def test_drawing_from_nothing_says_so() -> None:
     with pytest.raises(ValueError, match="no voice is left"):
         draw_voice("key", EMBEDDED_VOICES, exclude={voice.name for voice in EMBEDDED_VOICES})
+
+
+def test_some_embedded_voices_are_held_out_and_the_others_are_over_a_hundred() -> None:
+    held_out = [voice for voice in EMBEDDED_VOICES if voice.held_out]
+    assert len(held_out) == 8
+    assert len(EMBEDDED_VOICES) - len(held_out) >= 100
+
+
+def test_a_table_is_named_beside_voices_of_ones_own() -> None:
+    own = {"name": "mine", "engine": "openai_server", "speaker": "alloy"}
+    assert expand_tables(["flite", own]) == (*FLITE_VOICES, own)
+
+
+def test_an_unknown_table_is_an_error_that_names_those_there_are() -> None:
+    with pytest.raises(ValueError, match="no table of voices 'flight'; there are: embedded, flite"):
+        expand_tables(["flight"])
