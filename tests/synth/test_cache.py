@@ -4,23 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from speaking import DictCache
 
 from omniforge.synth.cache import heard_key, keep, recall, score_key, take_key
 from omniforge.synth.voices import Voice
 
 VOICE = Voice(name="anna", engine="hibari", speaker="heart", pitch=1.1)
 SAMPLES = np.linspace(-1, 1, 100, dtype=np.float32)
-
-
-class DictCache:
-    def __init__(self) -> None:
-        self.entries: dict[str, bytes] = {}
-
-    def get(self, key: str) -> bytes | None:
-        return self.entries.get(key)
-
-    def put(self, key: str, data: bytes) -> None:
-        self.entries[key] = data
 
 
 def test_what_was_kept_is_recalled() -> None:
