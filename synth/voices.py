@@ -91,8 +91,7 @@ _HEART = (
     (1.12, 0.98, -4, 1.06), (1.12, 0.98, 0, 1), (1.12, 0.98, 4, 0.94), (1.12, 1.05, -4, 1.06), (1.12, 1.05, 0, 1),
     (1.12, 1.05, 4, 0.94), (1.12, 1.13, 0, 0.94), (1.12, 1.22, -4, 0.94), (1.12, 1.22, 0, 1.06), (1.12, 1.22, 4, 1),
     (1.26, 0.92, 0, 1), (1.26, 1.05, 0, 1.06), (1.26, 1.13, -4, 1), (1.26, 1.13, 4, 0.94), (1.26, 1.22, -4, 1),
-    (1.26, 1.22, 0, 0.94), (1.26, 1.22, 4, 1.06), (1.42, 0.98, -4, 1), (1.42, 0.98, 0, 0.94), (1.42, 0.98, 4, 1.06),
-    (1.42, 1.05, 0, 0.94), (1.42, 1.05, 4, 1.06), (1.42, 1.13, -4, 1.06), (1.42, 1.13, 4, 1), (1.42, 1.22, 0, 0.94),
+    (1.26, 1.22, 0, 0.94), (1.26, 1.22, 4, 1.06),
 )
 # fmt: on
 
@@ -114,10 +113,18 @@ FLITE_VOICES: tuple[Voice, ...] = tuple(
         accent="en-scotland" if speaker == "awb" else "en-US",
         held_out=True,
     )
-    for speaker in ("awb", "kal16", "rms", "slt")
-    for pitch in (0.88, 1.0, 1.12)
+    for speaker, pitches in (
+        ("awb", (0.88, 1.0, 1.12)),
+        ("kal16", (1.0,)),
+        ("rms", (0.88, 1.0, 1.12)),
+        ("slt", (0.88, 1.0, 1.12)),
+    )
+    for pitch in pitches
 )
-"""Voices of a second engine, from the system's packages, held out: beside others they speak the test split alone."""
+"""Voices of a second engine, from the system's packages, held out: beside others they speak the test split alone.
+
+Higher and lower, kal16 was not understood well enough (WER of 19 and 22 %).
+"""
 
 VOICE_TABLES = {"embedded": EMBEDDED_VOICES, "flite": FLITE_VOICES}
 """Tables that a configuration may name."""
