@@ -114,3 +114,10 @@ def latin_letters(text: str) -> tuple[str, str]:
 def _alone(text: str, place: int) -> bool:
     """No letter stands beside this one."""
     return not any(neighbour.isalpha() for neighbour in text[max(place - 1, 0) : place] + text[place + 1 : place + 2])
+
+
+def without_shouting(text: str) -> str:
+    """Write a text of four words and more that is all in capitals as a sentence: engines spell out "UP" and "AN"."""
+    if len(text.split()) < 4 or text != text.upper() or text == text.lower():
+        return text
+    return re.sub(r"(?:^|(?<=[.!?] ))\w", lambda found: found[0].upper(), text.lower())

@@ -13,6 +13,7 @@ from omniforge.synth.rewriting import (
     without_flags,
     without_media_tags,
     without_pictographs,
+    without_shouting,
 )
 from omniforge.synth.subjects import mathematics, programming
 from omniforge.synth.unspeakable import Unspeakable
@@ -72,7 +73,7 @@ def speakable(text: str, *, role: Role, config: SpeakableConfig) -> str | Unspea
     written, others = latin_letters(without_pictographs(spoken_signs(plain)))
     if others:
         return Unspeakable("language", f"letters that an English voice does not read: {others[:20]!r}")
-    line = one_line(written)
+    line = without_shouting(one_line(written))
     if not _WORD.search(line):
         return Unspeakable("not_speakable", f"no words in {text[:40]!r}")
     if tag := _TAG.search(line):

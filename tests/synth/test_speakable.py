@@ -90,3 +90,13 @@ def test_any_text_is_one_line_with_words_or_has_a_known_reason(text: str, role: 
     else:
         assert "\n" not in said
         assert any(character.isalnum() for character in said)
+
+
+def test_a_text_all_in_capitals_is_said_as_a_sentence() -> None:
+    said = speakable("A LIT UP STREET SIGN. LOOK AT IT!", role="prompt", config=CONFIG)
+    assert said == "A lit up street sign. Look at it!"
+
+
+@pytest.mark.parametrize("text", ["NASA HQ", "The TV shows a map of the USA", "24 7 365 100"])
+def test_short_capitals_and_capitals_among_other_letters_stay(text: str) -> None:
+    assert speakable(text, role="prompt", config=CONFIG) == text
