@@ -33,7 +33,7 @@ flow: !new:cosyvoice.flow.flow.MaskedDiffWithXvec
         cfm_params: !new:omegaconf.DictConfig
             content:
                 sigma_min: 1e-06
-                inference_cfg_rate: 0.3
+                inference_cfg_rate: 0.0
         estimator: !new:cosyvoice.flow.decoder.ConditionalDecoder {estimator}
 hift: !new:cosyvoice.hifigan.generator.HiFTGenerator {hift}
 """
@@ -74,7 +74,7 @@ def test_the_published_layout_loads_with_its_decoder_beside_it(published):
 
 def test_the_decoder_yaml_reads_numbers_references_and_classes(published):
     config = read_decoder_config(published.with_name("glm-4-voice-decoder") / "config.yaml")
-    assert config["cfm"]["cfm_params"] == {"sigma_min": 1e-06, "inference_cfg_rate": 0.3}
+    assert config["cfm"]["cfm_params"] == {"sigma_min": 1e-06, "inference_cfg_rate": 0.0}
     assert HiftConfig.from_dict(config["hift"]) == HiftConfig.from_dict(DECODER["hift"])
     assert FlowConfig.from_dict(config) == FlowConfig.from_dict(DECODER)
 

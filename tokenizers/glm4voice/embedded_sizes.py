@@ -39,7 +39,7 @@ DECODER: Final[dict[str, Any]] = {
         "block_size": 50,
     },
     "length_regulator": {"channels": _MELS, "sampling_ratios": [1, 1, 1, 1]},
-    "cfm": {"cfm_params": {"inference_cfg_rate": 0.3}},
+    "cfm": {"cfm_params": {"inference_cfg_rate": 0.0}},
     "estimator": {
         "in_channels": 4 * _MELS,
         "out_channels": _MELS,

@@ -23,7 +23,7 @@ _BATCH_CODES = 512
 # Lengths of rows in codes with their shares: mostly a sentence, sometimes all of a 30 s segment.
 _ROWS, _SHARES = (40, 80, 160, 375), (0.5, 0.3, 0.15, 0.05)
 _GAIN = 0.25
-_RECOGNITION_WEIGHT = 0.2
+_RECOGNITION_WEIGHT = 0.4
 _COMMITMENT_WEIGHT = 0.25
 
 
