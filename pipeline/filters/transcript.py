@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jiwer
-from num2words import num2words
+from num2words import CONVERTER_CLASSES, num2words
 
 from omniforge.pipeline.filters.problem import Problem
 
 _NUMBER = re.compile(r"\d+(?:,\d{3})+|\d+")
 _ORDINAL = re.compile(r"\b(\d{1,15})(?:st|nd|rd|th)\b")
 _SPELLED_OUT = 15
+# num2words 0.5.14 breaks down on most Amharic numbers over a thousand.
+_NUMBER_LANGUAGES = CONVERTER_CLASSES.keys() - {"am"}
 _FUNCTION_WORDS = frozenset(
     """
     a an and are as at be been by can could do does for from had has have he her him his i if in into is it its me
@@ -52,20 +54,26 @@ def spoken_words(text: str, language: str = "en") -> list[str]:
         The words. "It's 1,200." gives `["its", "one", "thousand", "two", "hundred"]`.
     """
     text = unicodedata.normalize("NFKC", text).lower()
-    text = _ORDINAL.sub(lambda match: f" {_number(match.group(1), language, 'ordinal')} ", text)
-    text = _NUMBER.sub(lambda match: f" {_number(match.group().replace(',', ''), language, 'cardinal')} ", text)
+    spoken = _number_language(language)
+    if spoken is not None:
+        # An ending such as "3rd" is English.
+        ordinal = "ordinal" if spoken.startswith("en") else "cardinal"
+        text = _ORDINAL.sub(lambda match: f" {_number(match.group(1), spoken, ordinal)} ", text)
+        text = _NUMBER.sub(lambda match: f" {_number(match.group().replace(',', ''), spoken, 'cardinal')} ", text)
     text = re.sub(r"['’ʼ`]", "", text)
     text = "".join(c if c.isalnum() or unicodedata.category(c).startswith("M") else " " for c in text)
     return re.sub(r"([\u3040-\u30ff\u3400-\u9fff])", r" \1 ", text).split()
 
 
+def _number_language(language: str) -> str | None:
+    code = language.replace("-", "_")
+    return next((name for name in (code, code.split("_")[0]) if name in _NUMBER_LANGUAGES), None)
+
+
 def _number(digits: str, language: str, to: str) -> str:
     if len(digits) > _SPELLED_OUT:
         return " ".join(_number(digit, language, to) for digit in digits)
-    try:
-        return str(num2words(int(digits), lang=language.replace("-", "_"), to=to))
-    except (NotImplementedError, KeyError):
-        return digits
+    return str(num2words(int(digits), lang=language, to=to))
 
 
 def word_error_rate(heard: str, reference: str, language: str = "en") -> float:

@@ -1,4 +1,7 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from num2words import CONVERTER_CLASSES
 
 from omniforge.pipeline.filters.transcript import (
     TranscriptConfig,
@@ -28,6 +31,15 @@ def test_a_text_is_written_the_way_it_is_said(text, words):
 
 def test_an_unknown_language_leaves_numbers_alone():
     assert spoken_words("12 x", "xx") == ["12", "x"]
+
+
+@given(st.integers(0, 10**17), st.sampled_from(sorted(CONVERTER_CLASSES)), st.sampled_from(["", "st", "nd", "th"]))
+def test_no_number_in_any_language_breaks_it(number, language, ending):
+    assert spoken_words(f"{number}{ending}", language)
+
+
+def test_an_english_ending_in_another_language_is_a_number_too():
+    assert spoken_words("0th 3rd", "pl") == ["zero", "trzy"]
 
 
 def test_word_errors_do_not_count_case_punctuation_or_the_form_of_numbers():
