@@ -12,7 +12,8 @@ from omniforge.pipeline.filters.problem import Problem
 
 _NUMBER = re.compile(r"\d+(?:,\d{3})+|\d+")
 _ORDINAL = re.compile(r"\b(\d{1,15})(?:st|nd|rd|th)\b")
-_SPELLED_OUT = 15
+# More digits than these are said one by one, as telephone numbers are; num2words overflows on eleven in some languages.
+_SPELLED_OUT = 9
 # num2words 0.5.14 breaks down on most Amharic numbers over a thousand.
 _NUMBER_LANGUAGES = CONVERTER_CLASSES.keys() - {"am"}
 _FUNCTION_WORDS = frozenset(
