@@ -1,4 +1,4 @@
-"""What tests of several folders need: real S3 servers over a socket, and the real collection."""
+"""What tests of several folders need: real S3 servers over a socket."""
 
 import os
 import socket
@@ -105,14 +105,3 @@ def make_bucket(server: S3Server, name: str) -> str:
     )
     client.create_bucket(Bucket=name)
     return name
-
-
-def realdata_folder() -> Path:
-    """The real collection; absent on a user's machine the test is left out with a line, in CI that is a failure."""
-    folder = Path(os.environ.get("REALDATA_DIR", REPOSITORY.parent / "shared" / "realdata"))
-    if not folder.is_dir():
-        message = f"no real collection at {folder}; set REALDATA_DIR"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    return folder

@@ -1,10 +1,9 @@
 """Every record of the real collection through its reader and the filters, held against what the collection expects."""
 
 import csv
-import os
-from pathlib import Path
 
 import pytest
+from reference_data import realdata_folder
 
 from omniforge.pipeline.filters.check import CheckConfig, check
 from omniforge.pipeline.sources.coco import Coco
@@ -16,9 +15,7 @@ from omniforge.pipeline.sources.webdataset import WebDataset
 from omniforge.schemas.quarantine import REASONS
 from omniforge.schemas.record import Record, Refusal
 
-ROOT = Path(os.environ.get("REALDATA_DIR", Path(__file__).parents[2] / ".." / "shared" / "realdata"))
-if not (ROOT / "RECORDS.tsv").is_file() and os.environ.get("CI") != "true":
-    pytest.skip(f"no real collection in {ROOT}; set REALDATA_DIR to one", allow_module_level=True)
+ROOT = realdata_folder()
 SOURCES = {
     "wds": WebDataset(),
     "coco": Coco(),

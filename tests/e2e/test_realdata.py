@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from building import omniforge
-from conftest import realdata_folder
+from reference_data import realdata_folder
 
 
 @pytest.fixture(scope="module")

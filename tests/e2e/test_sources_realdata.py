@@ -1,19 +1,16 @@
 """Every reader over the real collection: the records it should find, by name, and the structural refusals."""
 
 import csv
-import os
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
+from reference_data import realdata_folder
 
 from omniforge.pipeline.sources.formats import FORMATS
 from omniforge.schemas.quarantine import REASONS
 from omniforge.schemas.record import Refusal, SourceRecord
 
-ROOT = Path(os.environ.get("REALDATA_DIR", Path(__file__).parents[2] / ".." / "shared" / "realdata"))
-if not (ROOT / "RECORDS.tsv").is_file() and os.environ.get("CI") != "true":
-    pytest.skip(f"no real collection in {ROOT}; set REALDATA_DIR to one", allow_module_level=True)
+ROOT = realdata_folder()
 OPTIONS = {"conversations": {"files": ("conversations.jsonl",)}}
 SUBSET_OF_FORMAT = {"webdataset": "wds"}
 STRUCTURAL = {

@@ -1,13 +1,12 @@
 """The Dream backbone and its speech input against the public implementation (SPEC.md section 2)."""
 
 import json
-import os
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from reference_data import parity_folder
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -20,9 +19,7 @@ from omniforge.trainer.model.audio import AudioClips
 from omniforge.trainer.model.config import DreamConfig, dream_config
 from omniforge.trainer.model.transformer import Dream, all_logits
 
-FOLDER = Path(os.environ.get("PARITY_DIR", Path(__file__).parent / "fixtures")) / "dream"
-if not FOLDER.is_dir():
-    pytest.skip(f"this fixture set has no {FOLDER.name} folder", allow_module_level=True)
+FOLDER = parity_folder("dream")
 CONFIG: dict[str, Any] = json.loads((FOLDER / "config.json").read_text())
 TOLERANCE = {"atol": 1e-4, "rtol": 1e-4}
 

@@ -1,13 +1,12 @@
 """The sampler against the public implementation, token for token (SPEC.md section 4)."""
 
 import json
-import os
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from reference_data import parity_folder
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -23,9 +22,7 @@ from omniforge.trainer.sampler.presets import reference_config
 from omniforge.trainer.sampler.schedule import fill_count
 from omniforge.trainer.sampler.scoring import choose, shape_logits
 
-FOLDER = Path(os.environ.get("PARITY_DIR", Path(__file__).parent / "fixtures")) / "generation"
-if not FOLDER.is_dir():
-    pytest.skip(f"this fixture set has no {FOLDER.name} folder", allow_module_level=True)
+FOLDER = parity_folder("generation")
 CONFIG: dict[str, Any] = json.loads((FOLDER / "config.json").read_text())
 CASES = sorted(CONFIG["cases"])
 SCORING: dict[str, Any] = json.loads((FOLDER / "sample_tokens.json").read_text())

@@ -1,11 +1,10 @@
 """The flow decoder and the vocoder give the reference's spectrograms and waveforms, on every fixture folder given."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 import torch
+from reference_data import parity_folder
 from safetensors.torch import load_file
 
 from omniforge.tokenizers.glm4voice.config import FlowConfig, HiftConfig
@@ -13,9 +12,7 @@ from omniforge.tokenizers.glm4voice.flow import FlowDecoder, Prompt, flow_times
 from omniforge.tokenizers.glm4voice.hift import HiftGenerator
 from omniforge.tokenizers.weights import load_strict
 
-ROOT = Path(os.environ.get("PARITY_DIR", Path(__file__).parent / "fixtures"))
-FOLDER = ROOT / "glm4voice_decoder"
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"this fixture set has no {FOLDER.name}")
+FOLDER = parity_folder("glm4voice_decoder")
 TOLERANCE = {"atol": 1e-4, "rtol": 1e-4}
 F0_TOLERANCE = {"atol": 1e-3, "rtol": 1e-5}
 

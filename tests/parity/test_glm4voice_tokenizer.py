@@ -1,12 +1,11 @@
 """The speech tokenizer gives the reference's spectrogram, states and codes, on every fixture folder given."""
 
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from reference_data import parity_folder
 from safetensors.torch import load_file
 
 from omniforge.tokenizers.glm4voice.config import EncoderConfig
@@ -15,9 +14,7 @@ from omniforge.tokenizers.glm4voice.mel import mel_filters, resample
 from omniforge.tokenizers.glm4voice.segments import batch_features, encode_segments, split_segments
 from omniforge.tokenizers.weights import load_strict
 
-ROOT = Path(os.environ.get("PARITY_DIR", Path(__file__).parent / "fixtures"))
-FOLDER = ROOT / "glm4voice_tokenizer"
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"this fixture set has no {FOLDER.name}")
+FOLDER = parity_folder("glm4voice_tokenizer")
 MEL_TOLERANCE = 2e-5
 # Near the floor of the logarithm the transform's own rounding shows.
 FLOOR_TOLERANCE = 1e-4

@@ -1,13 +1,12 @@
 """MAGVIT-v2 against the golden tensors of the public implementation (SPEC.md section 5)."""
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image
+from reference_data import parity_folder
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -16,9 +15,7 @@ from omniforge.tokenizers.magvit2.model import Magvit2
 from omniforge.tokenizers.pictures import picture_to_pixels, pixels_to_uint8, resize_and_crop
 from omniforge.tokenizers.weights import load_strict
 
-FOLDER = Path(os.environ.get("PARITY_DIR", Path(__file__).parent / "fixtures")) / "magvit2"
-if not FOLDER.is_dir():
-    pytest.skip(f"this fixture set has no {FOLDER.name} folder", allow_module_level=True)
+FOLDER = parity_folder("magvit2")
 CONFIG: dict[str, Any] = json.loads((FOLDER / "config.json").read_text())
 CASES = [f"{height}x{width}" for height, width in CONFIG["sizes"]]
 ATOL = 1e-4

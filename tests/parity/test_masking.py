@@ -1,20 +1,17 @@
 """Training corruption against recorded draws of the public implementation (SPEC.md section 3)."""
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from reference_data import parity_folder
 from safetensors.torch import load_file
 from torch import Tensor
 
 from omniforge.trainer.corruption import TokenIds, append_tail, corrupt_reference, draw_tail_length, supervised_span
 
-FOLDER = Path(os.environ.get("PARITY_DIR", Path(__file__).parent / "fixtures")) / "masking"
-if not FOLDER.is_dir():
-    pytest.skip(f"this fixture set has no {FOLDER.name} folder", allow_module_level=True)
+FOLDER = parity_folder("masking")
 CONFIG: dict[str, Any] = json.loads((FOLDER / "config.json").read_text())
 TOKENS = TokenIds(mask=CONFIG["mask_id"], pad=CONFIG["special_token_id"])
 CASES = [f"{case}.{seed}" for case in CONFIG["cases"] for seed in CONFIG["seeds"]]

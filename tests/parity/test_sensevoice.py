@@ -1,13 +1,12 @@
 """SenseVoice against the reference: features, low frame rate, encoder, key names (SPEC.md section 7)."""
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from reference_data import parity_folder
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -17,10 +16,7 @@ from omniforge.tokenizers.sensevoice.features import features, frames, mel_frame
 from omniforge.tokenizers.sensevoice.sanm import sinusoids
 from omniforge.tokenizers.weights import load_strict
 
-FOLDER = Path(os.environ.get("PARITY_DIR", "tests/parity/fixtures")) / "sensevoice"
-
-if not (FOLDER / "config.json").is_file():
-    pytest.skip("this parity set has no sensevoice", allow_module_level=True)
+FOLDER = parity_folder("sensevoice")
 
 torch.set_num_threads(1)
 CONFIG: dict[str, Any] = json.loads((FOLDER / "config.json").read_text())

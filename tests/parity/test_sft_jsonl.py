@@ -5,23 +5,18 @@ so order, tags, codes, control tokens and supervision are compared; splitting te
 """
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from reference_data import parity_folder
 from safetensors.numpy import load_file
 
 from omniforge.schemas.record import Message
 from omniforge.tokenizers.chat import Sample, SpeechCodes, SpeechFeatures, lay_out
 from omniforge.tokenizers.vocabulary import PRODUCTION, Vocabulary
 
-ROOT = Path(os.environ.get("PARITY_DIR", "tests/parity/fixtures"))
-FOLDER = ROOT / "sft_jsonl"
-
-if not (FOLDER / "processed.safetensors").is_file():
-    pytest.skip("this parity set has no sft_jsonl", allow_module_level=True)
+FOLDER = parity_folder("sft_jsonl")
 
 EXPECTED = load_file(FOLDER / "processed.safetensors")
 INFO: dict[str, dict[str, int]] = json.loads((FOLDER / "config.json").read_text())["info"]

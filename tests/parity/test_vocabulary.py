@@ -1,13 +1,12 @@
 """The production id space and the text splitting against the published ones (SPEC.md section 1)."""
 
 import json
-import os
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from reference_data import parity_folder
 
 from omniforge.schemas.record import Message
 from omniforge.tokenizers.chat import SpeechCodes, SpeechFeatures, lay_out, messages_for, prompt_for
@@ -15,10 +14,7 @@ from omniforge.tokenizers.text import PRETOKENIZE_REGEX, byte_level_pipeline
 from omniforge.tokenizers.vocabulary import AUDIO_TAG, IMAGE_TAG, PRODUCTION, Vocabulary
 from tokenizers import models
 
-PATH = Path(os.environ.get("PARITY_DIR", "tests/parity/fixtures")) / "vocabulary" / "vocabulary.json"
-
-if not PATH.is_file():
-    pytest.skip("this parity set has no vocabulary", allow_module_level=True)
+PATH = parity_folder("vocabulary") / "vocabulary.json"
 
 PUBLISHED: dict[str, Any] = json.loads(PATH.read_text())
 VOCABULARY = Vocabulary(PRODUCTION)

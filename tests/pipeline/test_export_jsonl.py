@@ -2,15 +2,14 @@
 
 import io
 import json
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import soundfile
 from datasets import load_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference_data import OWN_FIXTURES
 
 from omniforge.pipeline.export import Selection, export
 from omniforge.pipeline.export_jsonl import JsonLines, conversation, line
@@ -20,8 +19,6 @@ from omniforge.pipeline.sources.exported import restore
 from omniforge.pipeline.sources.refused import Refused
 from omniforge.schemas.record import Message, RawMedia, Record, SourceRecord
 from omniforge.tokenizers.vocabulary import AUDIO_TAG, IMAGE_TAG, control_tokens
-
-PARITY = Path(os.environ.get("PARITY_DIR", "tests/parity/fixtures"))
 
 FIELDS = (
     "kind", "text", "question", "answer", "messages", "language", "speaker", "license", "split", "parents", "repairs",
@@ -125,7 +122,7 @@ def skeleton(shown) -> tuple:
 def test_lines_have_the_form_of_the_references(toy, local, tmp_path, kind, fixture) -> None:
     exported(toy, local, tmp_path, toy.spoken(1, kind))
     ours = json.loads((tmp_path / "out" / f"{kind}-train-00000-of-00001.jsonl").read_text())
-    theirs = json.loads((PARITY / "sft_jsonl" / f"{fixture}.jsonl").read_text().splitlines()[0])
+    theirs = json.loads((OWN_FIXTURES / "sft_jsonl" / f"{fixture}.jsonl").read_text().splitlines()[0])
     assert skeleton(ours) == skeleton(theirs)
 
 
