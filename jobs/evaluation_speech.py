@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniforge.synth.config import SynthConfig
-from omniforge.synth.normalise import normalise
-from omniforge.synth.roundtrip import Recogniser
+from omniforge.synth.roundtrip import Recogniser, word_errors
 from omniforge.synth.synthesiser import Line, Synthesiser
 from omniforge.synth.tts.engine import SpeechError
 from omniforge.synth.voices import Voice, draw_voice
@@ -45,7 +44,7 @@ def speech_tools(groups: Mapping[str, Sequence[Voice]]) -> SpeechTools:
     return SpeechTools(
         voices={name: partial(_speak, synthesiser, tuple(table)) for name, table in groups.items()},
         transcribe=ears.transcribe,
-        normalise=normalise,
+        word_errors=word_errors,
         fingerprint=f"{synthesiser.fingerprint}; voices {tables}; {ears.fingerprint}",
     )
 

@@ -15,7 +15,7 @@ from omniforge.jobs.tokenizer_recordings import read_recordings
 from omniforge.jobs.tokenizer_speech_sentences import read_texts, sentences
 from omniforge.jobs.tokenizer_speech_training import Speaker
 from omniforge.schemas.record import Refusal
-from omniforge.synth.roundtrip import Recogniser, normalise, word_error_rate
+from omniforge.synth.roundtrip import Recogniser, normalise, word_errors
 from omniforge.tokenizers import registry
 from omniforge.tokenizers.evaluation.code_use import code_use
 from omniforge.tokenizers.evaluation.interval import rate_interval
@@ -62,11 +62,11 @@ class SpokenRoundTrip:
     @property
     def words(self) -> int:
         """Words of the text, as the word error rate counts them."""
-        return max(1, len(normalise(self.text).split()))
+        return max(1, word_errors(self.text, "")[1])
 
-    def errors(self, heard: str) -> float:
+    def errors(self, heard: str) -> int:
         """Word errors of what was heard."""
-        return word_error_rate(self.text, heard) * self.words
+        return word_errors(self.text, heard)[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

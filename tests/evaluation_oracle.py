@@ -10,6 +10,7 @@ from PIL import Image
 from omniforge.pipeline.sources.scenes import Scene, draw
 from omniforge.pipeline.sources.scenes_language import captions
 from omniforge.pipeline.sources.scenes_questions import ask, questions
+from omniforge.synth.roundtrip import word_errors
 from omniforge.trainer.evaluate.bench import Bench, Sound, SpeechTools
 from omniforge.trainer.evaluate.unseen import unseen_relations, unseen_scenes, unseen_sentences
 from omniforge.trainer.generation.prompts import Prompt
@@ -93,7 +94,7 @@ def bench(respond: Oracle, through_image: Callable[[Image.Image], Image.Image] =
     tools = SpeechTools(
         voices=dict.fromkeys(GROUPS, speech.speak),
         transcribe=speech.transcribe,
-        normalise=lambda text: text.lower().strip(".?!"),
+        word_errors=word_errors,
         fingerprint="telepathy",
     )
     return Bench(

@@ -39,13 +39,13 @@ class SpeechTools:
     Attributes:
         voices: By group of voices (`known voices`, `held-out voices`, ...): says a text; the key draws the voice and the noise.
         transcribe: Writes down what is said.
-        normalise: Brings two texts into the form in which their words are compared.
+        word_errors: Counts errors of what was heard (second) and the words of what was said (first).
         fingerprint: Names all of that.
     """
 
     voices: Mapping[str, Callable[[str, str], Sound]]
     transcribe: Callable[[Sound], str]
-    normalise: Callable[[str], str]
+    word_errors: Callable[[str, str], tuple[int, int]]
     fingerprint: str
 
 

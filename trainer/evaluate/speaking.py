@@ -3,7 +3,6 @@
 from omniforge.trainer.evaluate.bench import Bench
 from omniforge.trainer.evaluate.scores import ScoredItem, Share
 from omniforge.trainer.evaluate.unseen import unseen_sentences
-from omniforge.trainer.evaluate.words import word_errors
 from omniforge.trainer.generation.prompts import Prompt
 
 MODEL, OTHER, RECOGNISER, TOKENIZER = "model", "another sentence", "recogniser", "recogniser, after the tokenizer"
@@ -61,9 +60,8 @@ def say_sentences(bench: Bench, *, steps: int | None, voices: str | None) -> lis
 
 
 def _scored(bench: Bench, number: int, text: str, heard: dict[str, str]) -> ScoredItem:
-    reference = bench.speech.normalise(text)
     measures: dict[str, dict[str, Share]] = {}
     for series, words in heard.items():
-        errors, count = word_errors(reference, bench.speech.normalise(words))
-        measures[series] = {WER: (errors, count), EXACT: (float(errors == 0), 1.0)}
+        errors, count = bench.speech.word_errors(text, words)
+        measures[series] = {WER: (float(errors), float(count)), EXACT: (float(errors == 0), 1.0)}
     return ScoredItem(key=str(number), source=number, asked=text, expected=text, got=heard[MODEL], measures=measures)
