@@ -18,7 +18,7 @@ from omniforge.jobs.evaluation_speech import speech_tools, voice_groups
 from omniforge.synth.voices import EMBEDDED_VOICES, Voice
 from omniforge.trainer.evaluate.bench import SpeechTools
 from omniforge.trainer.evaluate.scores import figures
-from omniforge.trainer.evaluate.speaking import say_sentences, transcribe_sentences
+from omniforge.trainer.evaluate.speech_tasks import say_sentences, transcribe_sentences
 
 TASKS = "vqa,caption,t2i,t2i-steps-2"
 

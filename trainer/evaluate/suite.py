@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from omniforge.trainer.evaluate.answers import ALL_TYPES, answer_spoken, answer_written
 from omniforge.trainer.evaluate.bench import Bench
-from omniforge.trainer.evaluate.captions import describe_scenes
-from omniforge.trainer.evaluate.drawing import draw_relations, draw_speech, draw_texts, judge_scenes
+from omniforge.trainer.evaluate.caption_tasks import describe_scenes
+from omniforge.trainer.evaluate.picture_tasks import draw_relations, draw_speech, draw_texts, judge_scenes
+from omniforge.trainer.evaluate.question_tasks import ALL_TYPES, answer_spoken, answer_written
 from omniforge.trainer.evaluate.scores import ScoredItem
-from omniforge.trainer.evaluate.speaking import WER, say_sentences, transcribe_sentences
+from omniforge.trainer.evaluate.speech_tasks import WER, say_sentences, transcribe_sentences
 
 COLOUR_SHAPE = "colour+shape"
 

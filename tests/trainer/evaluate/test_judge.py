@@ -1,6 +1,6 @@
 from omniforge.pipeline.sources.scenes import draw
 from omniforge.pipeline.sources.scenes_judge import see
-from omniforge.trainer.evaluate.pictures import scene_measures
+from omniforge.trainer.evaluate.picture_measures import scene_measures
 from omniforge.trainer.evaluate.scores import ScoredItem, figures
 from omniforge.trainer.evaluate.unseen import unseen_scenes
 

@@ -1,7 +1,7 @@
 import pytest
 
 from omniforge.pipeline.sources.scenes_questions import QUESTION_TYPES
-from omniforge.trainer.evaluate.answers import normalised_answer
+from omniforge.trainer.evaluate.question_tasks import normalised_answer
 from omniforge.trainer.evaluate.unseen import majority_answers
 
 

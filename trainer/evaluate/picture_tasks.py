@@ -6,7 +6,7 @@ from functools import lru_cache
 from omniforge.pipeline.sources.scenes import SceneObject, draw, render
 from omniforge.pipeline.sources.scenes_judge import see
 from omniforge.trainer.evaluate.bench import Bench
-from omniforge.trainer.evaluate.pictures import request_measures, scene_measures
+from omniforge.trainer.evaluate.picture_measures import request_measures, scene_measures
 from omniforge.trainer.evaluate.scores import ScoredItem
 from omniforge.trainer.evaluate.unseen import UnseenScene, unseen_relations, unseen_scenes
 from omniforge.trainer.generation.prompts import Prompt

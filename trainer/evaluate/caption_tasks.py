@@ -4,7 +4,7 @@ from omniforge.pipeline.sources.scenes import Scene, draw
 from omniforge.pipeline.sources.scenes_claims import CountClaim, claims
 from omniforge.pipeline.sources.scenes_language import captions
 from omniforge.trainer.evaluate.bench import Bench
-from omniforge.trainer.evaluate.pictures import things_right
+from omniforge.trainer.evaluate.picture_measures import things_right
 from omniforge.trainer.evaluate.scores import ScoredItem, Share
 from omniforge.trainer.evaluate.unseen import unseen_scenes
 from omniforge.trainer.generation.prompts import Prompt

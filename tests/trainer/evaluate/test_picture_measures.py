@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from omniforge.pipeline.sources.scenes import SceneObject, sample_scene
 from omniforge.pipeline.sources.scenes_language import prompt
 from omniforge.pipeline.sources.scenes_words import Description
-from omniforge.trainer.evaluate.pictures import request_measures, scene_measures, things_right, wanted_things
+from omniforge.trainer.evaluate.picture_measures import request_measures, scene_measures, things_right, wanted_things
 
 CIRCLE = SceneObject(shape="circle", colour="red", size="small", centre=(0.2, 0.5))
 STAR = SceneObject(shape="star", colour="blue", size="large", centre=(0.7, 0.5))

@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from omniforge.pipeline.sources.scenes import Background, Scene, SceneObject, sample_scene
 from omniforge.pipeline.sources.scenes_language import captions
-from omniforge.trainer.evaluate.captions import caption_measures
+from omniforge.trainer.evaluate.caption_tasks import caption_measures
 
 SCENE = Scene(
     (
