@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,12 +94,13 @@ def _facts(options: argparse.Namespace, model: "Dream", codecs: "Codecs", tools:
     """Return everything that decides the figures; no path and no time, so that equal facts give equal files."""
     from omniforge.pipeline.environment import environment_fingerprint
     from omniforge.pipeline.sources.scenes_source import scene_seed
-    from omniforge.trainer.evaluate.fingerprint import codecs_facts, model_fingerprint
+    from omniforge.tokenizers.weights import weights_fingerprint
+    from omniforge.trainer.evaluate.facts import codecs_facts
     from omniforge.trainer.evaluate.unseen import first_number
 
     return {
         "suite": options.suite,
-        "checkpoint": model_fingerprint(model),
+        "checkpoint": weights_fingerprint(asdict(model.config), model.state_dict()),
         **codecs_facts(codecs),
         "samples": options.samples,
         "seed": options.seed,

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from evaluation_oracle import Oracle, bench
+from safetensors.torch import load_file, save_file
 from tiny_checkpoint import save_checkpoint, save_tokenizers
 
 from omniforge.jobs import evaluate
@@ -72,7 +74,18 @@ def test_speech_goes_through_model_tokenizer_and_recogniser(checkpoint: Path, tm
 
 
 def test_another_checkpoint_may_not_go_on_in_the_same_folder(checkpoint: Path, tmp_path: Path) -> None:
-    command = [str(checkpoint), "--suite", "scenes", "--tasks", "caption", "--output", str(tmp_path)]
+    command = ["--suite", "scenes", "--tasks", "judge", "--output", str(tmp_path / "out"), "--samples", "1"]
+    run(str(checkpoint), *command)
+    other = shutil.copytree(checkpoint, tmp_path / "other")
+    weights = load_file(other / "model.safetensors")
+    weights[min(weights)][..., 0] += 0.01
+    save_file(weights, other / "model.safetensors")
+    with pytest.raises(ValueError, match="with other checkpoint; give another --output"):
+        run(str(other), *command)
+
+
+def test_other_samples_may_not_go_on_in_the_same_folder(checkpoint: Path, tmp_path: Path) -> None:
+    command = [str(checkpoint), "--suite", "scenes", "--tasks", "judge", "--output", str(tmp_path)]
     run(*command, "--samples", "1")
     with pytest.raises(ValueError, match="other samples"):
         run(*command, "--samples", "2")

@@ -1,25 +1,11 @@
-"""What an evaluation was of: the model's weights, and what its tokens mean."""
+"""What an evaluation was of: what decides how a model is asked and read."""
 
-import hashlib
-import json
 from dataclasses import asdict
 from typing import Any
-
-import torch
 
 from omniforge.trainer.generation.codecs import Codecs
 from omniforge.trainer.generation.presets import default_sampling
 from omniforge.trainer.generation.tasks import TASKS
-from omniforge.trainer.model.transformer import Dream
-
-
-def model_fingerprint(model: Dream) -> str:
-    """Hash sizes, names, types and weights of a model; the layout of its files does not matter."""
-    found = hashlib.sha256(json.dumps(asdict(model.config), sort_keys=True).encode())
-    for name, tensor in sorted(model.state_dict().items()):
-        found.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()[:16]
 
 
 def codecs_facts(codecs: Codecs) -> dict[str, Any]:
