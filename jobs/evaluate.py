@@ -44,6 +44,8 @@ def register(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the suite; write `evaluation.json`, `evaluation.md` and a chart of each curve; say what was found."""
+    import torch
+
     from omniforge.jobs.evaluation_speech import speech_tools, voice_groups
     from omniforge.jobs.generate import checkpoint_origin
     from omniforge.synth.voices import EMBEDDED_VOICES, FLITE_VOICES
@@ -53,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
     from omniforge.trainer.generation.codecs import Codecs
     from omniforge.trainer.model.checkpoint_keys import load_pretrained
 
+    # Tokenizers run on the CPU whatever the model runs on, and the number of threads moves what they give.
+    torch.set_num_threads(1)
     groups = voice_groups((*EMBEDDED_VOICES, *(FLITE_VOICES if options.held_out_engine else ())))
     suite = _suite(options, tuple(groups))
     codecs = Codecs(checkpoint_origin(options))
@@ -92,8 +96,14 @@ def _suite(options: argparse.Namespace, groups: tuple[str, ...]) -> "Suite":
 
 def _facts(options: argparse.Namespace, model: "Dream", codecs: "Codecs", tools: "SpeechTools") -> dict[str, Any]:
     """Return everything that decides the figures; no path and no time, so that equal facts give equal files."""
+    from importlib.metadata import version
+
+    import torch
+
     from omniforge.pipeline.environment import environment_fingerprint
+    from omniforge.pipeline.sources.scenes import SCENES_VERSION
     from omniforge.pipeline.sources.scenes_source import scene_seed
+    from omniforge.pipeline.sources.sentences import SENTENCES_VERSION
     from omniforge.tokenizers.weights import weights_fingerprint
     from omniforge.trainer.evaluate.facts import codecs_facts
     from omniforge.trainer.evaluate.unseen import first_number
@@ -106,8 +116,13 @@ def _facts(options: argparse.Namespace, model: "Dream", codecs: "Codecs", tools:
         "seed": options.seed,
         "first scene": scene_seed("test", first_number(options.seed)),
         "first sentence": first_number(options.seed),
+        "scenes": SCENES_VERSION,
+        "sentences": SENTENCES_VERSION,
         "batch": options.batch,
         "speech": tools.fingerprint,
+        "code": version("omniforge"),
+        "device": options.device,
+        "threads": torch.get_num_threads(),
         "environment": environment_fingerprint(),
     }
 

@@ -61,6 +61,7 @@ def test_an_evaluation_run_twice_gives_the_same_files(checkpoint: Path, tmp_path
     summary = json.loads(one["evaluation.json"])
     assert set(summary["tasks"]) == set(TASKS.split(","))
     assert {"checkpoint", "tokenizers", "samples", "seed", "first scene", "speech", "environment"} <= set(summary["facts"])
+    assert {"scenes", "sentences", "code"} <= set(summary["facts"])
     assert summary["tasks"]["t2i"]["figures"]["rendered"]["all"]["value"] == 1.0
 
 
@@ -82,6 +83,13 @@ def test_another_checkpoint_may_not_go_on_in_the_same_folder(checkpoint: Path, t
     save_file(weights, other / "model.safetensors")
     with pytest.raises(ValueError, match="with other checkpoint; give another --output"):
         run(str(other), *command)
+
+
+def test_the_threads_of_the_machine_do_not_count(checkpoint: Path, tmp_path: Path) -> None:
+    torch.set_num_threads(2)
+    run(str(checkpoint), "--suite", "scenes", "--tasks", "judge", "--output", str(tmp_path), "--samples", "1")
+    facts = json.loads((tmp_path / "facts.json").read_text())
+    assert (facts["device"], facts["threads"], torch.get_num_threads()) == ("cpu", 1, 1)
 
 
 def test_other_samples_may_not_go_on_in_the_same_folder(checkpoint: Path, tmp_path: Path) -> None:
