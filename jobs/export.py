@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omniforge.jobs.arguments import add_reference_argument
+from omniforge.jobs.config import ConfigError
 
 if TYPE_CHECKING:
     from omniforge.pipeline.export import Writer
@@ -32,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
     from omniforge.pipeline.export import Selection, export
     from omniforge.pipeline.reference import open_dataset
 
+    if "://" in options.output:
+        raise ConfigError(f"--output {options.output}: an export goes into a folder of this machine; name one, copy it afterwards")
     selection = Selection(task=options.task, split=options.split, where=options.where)
     written = export(open_dataset(options.reference), _writer(options), Path(options.output), selection)
     print(f"{options.output}: {written.records:,} records in {len(written.files)} files")
