@@ -36,11 +36,14 @@ def is_held_out(text: str) -> bool:
     return hashlib.sha256(text.encode()).digest()[0] % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
 
 
-def sentence_text(number: int, split: Literal["train", "test"] = "train") -> str:
-    """Write sentence `number` of a split: the same one on every machine, forever (within `SENTENCES_VERSION`)."""
+def sentence_text(number: int, split: Literal["train", "test"] = "train", scene_share: float = SCENE_SHARE) -> str:
+    """Write sentence `number` of a split: the same one on every machine, forever (within `SENTENCES_VERSION`).
+
+    With a `scene_share` of 0 it speaks of no scene, so that the corpora of scenes do not hold its text either.
+    """
     chance = Chance("sentence", SENTENCES_VERSION, split, number)
     while True:
-        text = _about_scene(chance) if chance.happens(SCENE_SHARE) else expand("sentence", chance)
+        text = _about_scene(chance) if chance.happens(scene_share) else expand("sentence", chance)
         if LEAST_WORDS <= len(text.split()) <= MOST_WORDS and is_held_out(text) == (split == "test"):
             return text
 

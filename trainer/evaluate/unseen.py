@@ -1,4 +1,4 @@
-"""Scenes and sentences that nothing was ever trained on, and questions that training is full of."""
+"""Scenes, and sentences, that no corpus trains on; and the answers that training is full of."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -65,9 +65,24 @@ def unseen_relations(count: int, seed: int) -> Iterator[UnseenScene]:
 
 
 def unseen_sentences(count: int, seed: int) -> Iterator[tuple[int, str]]:
-    """Yield numbers and texts of the first `count` sentences of an evaluation seed, held out by their texts."""
-    for number in range(first_number(seed), first_number(seed) + count):
-        yield number, sentence_text(number, "test")
+    """Yield numbers and texts of the first `count` different sentences of an evaluation seed.
+
+    They are held out by their texts, and none is about a scene: corpora of scenes do not hold sentences out, so what the test
+    split of the sentences says of a scene may be the caption, the request or a question of the scene in training.
+
+    Raises:
+        ValueError: The seed has fewer.
+    """
+    found: set[str] = set()
+    for number in range(first_number(seed), first_number(seed) + SEED_STRIDE):
+        if len(found) == count:
+            return
+        text = sentence_text(number, "test", scene_share=0)
+        if text not in found:
+            found.add(text)
+            yield number, text
+    if len(found) < count:
+        raise ValueError(f"evaluation: seed {seed} has {len(found)} different sentences, not {count}; ask for fewer samples")
 
 
 @cache
