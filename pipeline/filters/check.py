@@ -15,7 +15,7 @@ from omniforge.pipeline.filters.transcript import TranscriptConfig
 from omniforge.schemas.record import EVIDENCE_BYTES, Kind, MediaFile, Message, Record, Refusal, SourceRecord, record_key
 from omniforge.tokenizers.vocabulary import AUDIO_TAG, IMAGE_TAG
 
-VERSION = "1"
+VERSION = "2"
 """Enters the fingerprint; raise it when the same bytes under the same limits would come out otherwise."""
 
 _TEXT_FIELDS = ("text", "question", "answer")
