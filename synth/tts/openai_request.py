@@ -5,6 +5,7 @@ import hashlib
 import json
 import mimetypes
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -35,7 +36,7 @@ def encode_request(fields: Mapping[str, Any], voice: Voice, reference: Reference
     Raises:
         ValueError: the voice's reference clip cannot be read.
     """
-    body = dict(fields)
+    body = deepcopy(dict(fields))
     if voice.reference is None:
         return json.dumps(body).encode(), "application/json"
     if voice.reference_text is not None:
@@ -58,6 +59,23 @@ def _read(voice: Voice) -> bytes:
         raise ValueError(f"voice {voice.name!r}: its reference clip {voice.reference!r} cannot be read: {error}") from error
 
 
+def check_reference(fields: Mapping[str, Any], reference: ReferenceFields) -> None:
+    """Refuse places for a clip and its words that requests with these fields do not have.
+
+    Raises:
+        ValueError: a path leads through a text or a number, names a place of a list by a word, or leaves those before it out.
+    """
+    body = deepcopy(dict(fields))
+    for path in (reference.text,) if reference.form == "file" else (reference.text, reference.audio):
+        try:
+            _put(body, path, "")
+        except (LookupError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"speech server: there is no place {path!r} for a reference clip or its words in a request with the fields "
+                f"{json.dumps(body)}: {error}; count places of a list from 0, or let extra have those before."
+            ) from error
+
+
 def _put(body: dict[str, Any], path: str, value: object) -> None:
     """Set what lies at a dotted path, making what is missing on the way.
 
@@ -65,16 +83,17 @@ def _put(body: dict[str, Any], path: str, value: object) -> None:
     {'references': [{'text': 'hello'}]}
     """
     here: Any = body
-    *way, last = path.split(".")
-    for step, following in zip(way, path.split(".")[1:], strict=True):
-        empty: Any = [] if following.isdecimal() else {}
-        if isinstance(here, list):
-            if not here:
-                here.append(empty)
-            here = here[int(step)]
-        else:
-            here = here.setdefault(step, empty)
-    here[last] = value
+    steps = path.split(".")
+    for step, following in zip(steps, [*steps[1:], ""], strict=True):
+        missing: Any = value if not following else [] if following.isdecimal() else {}
+        place = int(step) if isinstance(here, list) else step
+        if not isinstance(here, list | dict):
+            raise TypeError(f"{here!r} has no {step!r}")
+        if isinstance(here, list) and place == len(here):
+            here.append(missing)
+        elif not following or (isinstance(here, dict) and place not in here):
+            here[place] = missing
+        here = here[place]
 
 
 def _multipart(fields: Mapping[str, Any], name: str, file_name: str, kind: str, data: bytes) -> tuple[bytes, str]:

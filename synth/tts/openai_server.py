@@ -16,7 +16,7 @@ import numpy.typing as npt
 import soundfile
 
 from omniforge.synth.tts.engine import SpeechError, Waveform, check_voice, native_speed, shift_formants
-from omniforge.synth.tts.openai_request import REFERENCE_FORMS, ReferenceFields, ReferenceForm, encode_request
+from omniforge.synth.tts.openai_request import REFERENCE_FORMS, ReferenceFields, ReferenceForm, check_reference, encode_request
 from omniforge.synth.voices import Voice
 
 _LONGEST_REPLY = 64 * 1024 * 1024
@@ -63,7 +63,8 @@ class OpenAIServerEngine:
             pause: waits between tries, given seconds.
 
         Raises:
-            ValueError: the address is no http(s) address, there is no such form, or `extra` is no JSON object.
+            ValueError: the address is no http(s) address, there is no such form, `extra` is no JSON object, or a reference
+                field has no place in a request.
         """
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
             raise ValueError(f"speech server {url!r}: give an address like http://host:8000 (without /v1).")
@@ -75,6 +76,7 @@ class OpenAIServerEngine:
         self._extra = _object(extra)
         self._url = url.rstrip("/") + "/v1/audio/speech"
         self._model, self._key_variable = model, key_variable
+        check_reference(self._fields("", "", 1.0), self._reference)
         self._timeout, self._tries, self._pause = timeout, tries, pause
         self.fingerprint = f"openai_server {self._url} {model} wav {json.dumps(self._extra, sort_keys=True)} {self._reference}"
 
@@ -86,15 +88,13 @@ class OpenAIServerEngine:
             ValueError: the voice asks for pitch without formants, or its reference clip cannot be read.
         """
         check_voice(voice, "openai_server", clones=True)
-        fields = {
-            "model": self._model,
-            "input": text,
-            "voice": voice.speaker,
-            "response_format": "wav",
-            "speed": round(native_speed(voice), 4),
-        }
-        samples, rate = _decode(self._post(*encode_request(fields | self._extra, voice, self._reference)), self._url)
+        fields = self._fields(text, voice.speaker, native_speed(voice))
+        samples, rate = _decode(self._post(*encode_request(fields, voice, self._reference)), self._url)
         return shift_formants(samples, rate, voice)
+
+    def _fields(self, text: str, speaker: str, speed: float) -> dict[str, Any]:
+        request = {"model": self._model, "input": text, "voice": speaker, "response_format": "wav", "speed": round(speed, 4)}
+        return request | self._extra
 
     def _post(self, body: bytes, kind: str) -> bytes:
         problem = ""

@@ -231,6 +231,32 @@ def test_a_reference_clip_goes_where_the_options_say(server: SpeechServer, clone
     assert server.requests[0]["references"] == [{"text": "Good morning.", "audio": sent}]
 
 
+def test_what_one_voice_sends_does_not_go_out_with_the_next(server: SpeechServer, cloned: Voice) -> None:
+    places = {"reference_field": "references.0.audio", "reference_text_field": "references.0.text"}
+    engine = OpenAIServerEngine(server.url, extra='{"references": [{"weight": 1}]}', **places)
+    before = engine.fingerprint
+    engine.speak("Hello.", cloned, 1)
+    engine.speak("Hello.", ALLOY, 1)
+    assert server.requests[0]["references"][0].keys() == {"weight", "audio", "text"}
+    assert server.requests[1]["references"] == [{"weight": 1}]
+    assert engine.fingerprint == before
+
+
+@pytest.mark.parametrize(
+    ("field", "extra"),
+    [("references.1.audio", "{}"), ("references.first", '{"references": []}'), ("model.audio", "{}")],
+)
+def test_a_place_that_no_request_has_is_refused_at_once(field: str, extra: str) -> None:
+    with pytest.raises(ValueError, match=f"there is no place '{field}' for a reference clip"):
+        OpenAIServerEngine("http://127.0.0.1:1", reference_field=field, extra=extra)
+
+
+def test_a_clip_takes_a_place_of_a_list_behind_those_there_are(server: SpeechServer, cloned: Voice) -> None:
+    engine = OpenAIServerEngine(server.url, reference_form="path", reference_field="clips.1", extra='{"clips": ["first.wav"]}')
+    engine.speak("Hello.", cloned, 1)
+    assert server.requests[0]["clips"] == ["first.wav", cloned.reference]
+
+
 def test_a_reference_clip_is_uploaded_as_the_file_of_a_form(server: SpeechServer, cloned: Voice) -> None:
     assert OpenAIServerEngine(server.url, reference_form="file").speak("Grüße.", cloned, 1).seconds > 0.3
     (request,) = server.requests
