@@ -97,11 +97,18 @@ def _put(body: dict[str, Any], path: str, value: object) -> None:
 
 
 def _multipart(fields: Mapping[str, Any], name: str, file_name: str, kind: str, data: bytes) -> tuple[bytes, str]:
+    """A form with a file behind its fields: strings as they are, all else as JSON."""
     boundary = hashlib.sha256(data).hexdigest()[:32]
     parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'.encode()
+        f"--{boundary}\r\nContent-Disposition: form-data; name={_quoted(field)}\r\n\r\n"
+        f"{value if isinstance(value, str) else json.dumps(value)}\r\n".encode()
         for field, value in fields.items()
     ]
-    disposition = f'Content-Disposition: form-data; name="{name}"; filename="{file_name}"'
+    disposition = f"Content-Disposition: form-data; name={_quoted(name)}; filename={_quoted(file_name)}"
     parts.append(f"--{boundary}\r\n{disposition}\r\nContent-Type: {kind}\r\n\r\n".encode() + data + b"\r\n")
     return b"".join([*parts, f"--{boundary}--\r\n".encode()]), f"multipart/form-data; boundary={boundary}"
+
+
+def _quoted(name: str) -> str:
+    """A name in quotes, with what would end it or its line written as browsers write it (HTML, multipart/form-data)."""
+    return '"' + name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A") + '"'

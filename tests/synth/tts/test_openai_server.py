@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -262,6 +263,18 @@ def test_a_reference_clip_is_uploaded_as_the_file_of_a_form(server: SpeechServer
     (request,) = server.requests
     assert request["ref_audio"] == ("me.wav", "audio/x-wav", Path(cloned.reference or "").read_bytes())
     assert (request["input"], request["ref_text"], request["speed"]) == ("Grüße.", "Good morning.", "1.0")
+
+
+def test_a_form_has_its_fields_as_json_and_a_file_name_that_ends_no_header(
+    server: SpeechServer, cloned: Voice, tmp_path: Path
+) -> None:
+    clip = tmp_path / 'me"; x="1\r\nX-Sly: 1.wav'
+    clip.write_bytes(Path(cloned.reference or "").read_bytes())
+    engine = OpenAIServerEngine(server.url, reference_form="file", extra='{"stream": false, "style": {"mood": null}}')
+    engine.speak("Hello.", replace(cloned, reference=str(clip)), 1)
+    (request,) = server.requests
+    assert (request["stream"], request["style"], request["input"]) == ("false", '{"mood": null}', "Hello.")
+    assert request["ref_audio"][0] == "me%22; x=%221%0D%0AX-Sly: 1.wav"
 
 
 def test_a_reference_clip_that_is_not_there_is_named(server: SpeechServer) -> None:
