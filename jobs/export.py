@@ -34,9 +34,7 @@ def run(options: argparse.Namespace) -> int:
     from omniforge.pipeline.reference import open_dataset
 
     if "://" in options.output:
-        raise ConfigError(
-            f"--output {options.output}: an export goes into a folder here; name one and copy it from there"
-        )
+        raise ConfigError(f"--output {options.output}: an export goes into a folder here; name one and copy it from there")
     selection = Selection(task=options.task, split=options.split, where=options.where)
     written = export(open_dataset(options.reference), _writer(options), Path(options.output), selection)
     print(f"{options.output}: {written.records:,} records in {len(written.files)} files")
