@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr  # type: ignore[import-untyped]
 
+from omniforge.synth.content import file_content
 from omniforge.synth.voices import Voice
 
 _FORMAT = 1
@@ -38,7 +38,7 @@ class Cache(Protocol):
 def take_key(text: str, voice: Voice, seed: int, engine: str) -> str:
     """Key of the samples that an engine of this fingerprint makes of a text, a voice and a seed."""
     spoken = {name: value for name, value in asdict(voice).items() if name not in _SILENT_FIELDS}
-    spoken["reference"] = clip_identity(voice)
+    spoken |= {"reference": clip_identity(voice), "speaker": speaker_identity(voice)}
     return _key("take", text, spoken, seed, engine, soxr.__version__)
 
 
@@ -46,7 +46,14 @@ def clip_identity(voice: Voice) -> str:
     """What a voice clones: the content of its reference clip, or the path that a server knows it by; empty without a clip."""
     if voice.reference is None:
         return ""
-    return _content(voice.reference) if Path(voice.reference).is_file() else voice.reference
+    return file_content(voice.reference) if Path(voice.reference).is_file() else voice.reference
+
+
+def speaker_identity(voice: Voice) -> str:
+    """Who speaks: the content of a file of numbers (an x-vector, a preset of Bark's), or the name that the engine knows."""
+    files = (voice.speaker, f"{voice.speaker}.npz")
+    found = next((name for name in files if name.endswith((".npy", ".npz")) and Path(name).is_file()), None)
+    return file_content(found) if found else voice.speaker
 
 
 def heard_key(samples: npt.NDArray[np.float32], recogniser: str) -> str:
@@ -85,8 +92,3 @@ def _key(*facts: object) -> str:
 
 def _digest(key: str, data: bytes) -> bytes:
     return hashlib.sha256(key.encode() + data).digest()
-
-
-@cache
-def _content(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr  # type: ignore[import-untyped]
 
-from omniforge.synth.cache import Cache, clip_identity, keep, recall, take_key
+from omniforge.synth.cache import Cache, clip_identity, keep, recall, speaker_identity, take_key
 from omniforge.synth.config import SynthConfig
 from omniforge.synth.flac import decode_flac, encode_flac, to_16_bit
 from omniforge.synth.roundtrip import SAMPLE_RATE
@@ -39,10 +39,11 @@ class Synthesiser:
 
     @property
     def fingerprint(self) -> str:
-        """All engines of the voice table, and the clips that its voices clone, in one line; loads the engines."""
+        """All engines of the voice table, and what its voices have in files, in one line; loads the engines."""
         voices = self._config.voices
-        clips = sorted({clip_identity(voice) for voice in voices} - {""})
-        return "; ".join([*(self._engine(name).fingerprint for name in sorted({voice.engine for voice in voices})), *clips])
+        files = sorted({clip_identity(voice) for voice in voices} - {""})
+        files += sorted({speaker_identity(voice) for voice in voices} - {voice.speaker for voice in voices})
+        return "; ".join([*(self._engine(name).fingerprint for name in sorted({voice.engine for voice in voices})), *files])
 
     def speak(self, lines: Sequence[Line]) -> list[Take]:
         """Say lines in the order given, or take what was said of them before; the results are in the same order.

@@ -62,19 +62,23 @@ def test_what_changes_no_sound_of_a_voice_keeps_its_takes() -> None:
     assert take_key("yes", other, 1, "e") == take_key("yes", VOICE, 1, "e")
 
 
-def test_another_clip_at_the_same_path_is_another_take(tmp_path: Path) -> None:
-    keys = set()
-    for content in (b"one", b"two"):
-        folder = tmp_path / content.decode()
-        folder.mkdir()
-        clip = folder / "clip.wav"
-        clip.write_bytes(content)
-        keys.add(take_key("yes", replace(VOICE, reference=str(clip)), 1, "e"))
-    (tmp_path / "three").mkdir()
-    same = tmp_path / "three" / "clip.wav"
-    same.write_bytes(b"one")
-    assert take_key("yes", replace(VOICE, reference=str(same)), 1, "e") in keys
-    assert len(keys) == 2
+def told_apart_by_content(tmp_path: Path, name: str, field: str, named: str) -> bool:
+    """Whether a file of other content gives another key, and one of the same content elsewhere the same."""
+    keys = []
+    for folder, content in (("one", b"one"), ("two", b"two"), ("three", b"one")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes(content)
+        keys.append(take_key("yes", replace(VOICE, **{field: str(tmp_path / folder / named)}), 1, "e"))
+    return keys[0] != keys[1] and keys[0] == keys[2]
+
+
+def test_another_clip_is_another_take_and_the_same_elsewhere_is_the_same(tmp_path: Path) -> None:
+    assert told_apart_by_content(tmp_path, "clip.wav", "reference", "clip.wav")
+
+
+@pytest.mark.parametrize(("name", "named"), [("x.npy", "x.npy"), ("preset.npz", "preset.npz"), ("preset.npz", "preset")])
+def test_a_speaker_in_a_file_is_known_by_what_is_in_it(tmp_path: Path, name: str, named: str) -> None:
+    assert told_apart_by_content(tmp_path, name, "speaker", named)
 
 
 def test_what_was_heard_and_what_was_scored_are_apart_and_of_these_samples() -> None:

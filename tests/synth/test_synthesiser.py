@@ -63,14 +63,15 @@ def test_an_engine_is_loaded_when_its_voice_speaks_and_not_before() -> None:
         synthesiser.speak([Line("two", OTHER, 2)])
 
 
-def test_another_clip_to_clone_is_another_fingerprint(tmp_path: Path) -> None:
-    engines, fingerprints = {"hibari": ToneEngine(), "other": ToneEngine()}, set()
-    for content in (b"one", b"two"):
-        clip = tmp_path / f"{content.decode()}.wav"
-        clip.write_bytes(content)
-        config = replace(CONFIG, voices=(FIRST, SECOND, replace(OTHER, reference=str(clip))))
-        fingerprints.add(Synthesiser(config, engines).fingerprint)
-    assert len(fingerprints) == 2
+@pytest.mark.parametrize(("field", "name"), [("reference", "clip.wav"), ("speaker", "x-vector.npy")])
+def test_another_file_behind_a_voice_is_another_fingerprint(tmp_path: Path, field: str, name: str) -> None:
+    engines, fingerprints = {"hibari": ToneEngine(), "other": ToneEngine()}, []
+    for folder, content in (("one", b"one"), ("two", b"two"), ("three", b"one")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes(content)
+        config = replace(CONFIG, voices=(FIRST, SECOND, replace(OTHER, **{field: str(tmp_path / folder / name)})))
+        fingerprints.append(Synthesiser(config, engines).fingerprint)
+    assert fingerprints[0] == fingerprints[2] != fingerprints[1]
 
 
 def test_the_fingerprint_names_every_engine_of_the_table() -> None:
