@@ -18,7 +18,12 @@ def held_out(path: Path) -> bool:
 
 def held_out_text(text: str) -> bool:
     """Tell whether a sentence is left for evaluation, by its words: case and punctuation do not count."""
-    return _drawn(" ".join(re.findall(r"\w+", text.lower())).encode())
+    return _drawn(plain_words(text).encode())
+
+
+def plain_words(text: str) -> str:
+    """Return the words of a text in small letters, one space between."""
+    return " ".join(re.findall(r"\w+", text.lower()))
 
 
 def held_out_speaker(speaker: str) -> bool:

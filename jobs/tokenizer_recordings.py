@@ -31,7 +31,7 @@ class Recording:
         speaker: As the corpus names them; None where it does not.
         text: The transcript, as it is written in the corpus.
         samples: Mono float32 at 16 kHz.
-        held_out: Whether it is left for evaluation: by speaker, or by text where that is not known.
+        held_out: Whether its speaker is left for evaluation, or its text where the speaker is not known.
     """
 
     name: str

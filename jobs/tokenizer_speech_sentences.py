@@ -172,6 +172,16 @@ def _file_strings(path: Path) -> Iterator[str]:
         yield from content.splitlines()
 
 
+def split_sentences(text: str) -> list[str]:
+    """Cut a text behind full stops, question marks and exclamation marks."""
+    return re.split(r"(?<=[.?!])\s+", text.strip())
+
+
+def holds_held_out_text(text: str) -> bool:
+    """Tell whether a text or one of its sentences is left for evaluation."""
+    return any(map(held_out_text, (text, *split_sentences(text))))
+
+
 def read_texts(folder: str) -> list[str]:
     """Collect the speakable sentences (2 to 24 words of plain English) of a folder's txt, tsv and json files, sorted.
 
@@ -185,7 +195,7 @@ def read_texts(folder: str) -> list[str]:
     for path in sorted(root.rglob("*")):
         if path.suffix in {".txt", ".tsv", ".json"}:
             for text in _file_strings(path):
-                for sentence in re.split(r"(?<=[.?!])\s+", text.strip()):
+                for sentence in split_sentences(text):
                     if 2 <= len(sentence.split()) <= 24 and _SPEAKABLE.fullmatch(sentence):
                         found.add(sentence)
     return sorted(found)

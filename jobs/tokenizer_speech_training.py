@@ -4,26 +4,23 @@ import logging
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from hibari import Hibari
 
-from omniforge.jobs.tokenizer_config import SpeechTraining, claim_output, contents_fingerprint, trained
-from omniforge.jobs.tokenizer_recordings import read_recordings
-from omniforge.jobs.tokenizer_speech_sentences import read_texts, sentences
-from omniforge.schemas.record import Refusal
-from omniforge.tokenizers.glm4voice.embedded_sizes import DECODER, MEL_SCALE, TOKENIZER
+from omniforge.jobs.tokenizer_config import SpeechTraining, claim_output, trained
+from omniforge.jobs.tokenizer_speech_data import SpeechData, read_speech, trainable_length
+from omniforge.jobs.tokenizer_speech_sentences import sentences
 from omniforge.tokenizers.glm4voice.examples import SpeechExample, collect
 from omniforge.tokenizers.glm4voice.export import export
 from omniforge.tokenizers.glm4voice.files import find_files
 from omniforge.tokenizers.glm4voice.mel import OUTPUT_RATE, SAMPLE_RATE, resample
-from omniforge.tokenizers.glm4voice.train_parts import PartSchedules, train_parts
+from omniforge.tokenizers.glm4voice.train_parts import FEATURES, PartSchedules, train_parts
 
 _LOG = logging.getLogger(__name__)
 NAME = "glm4voice"
-_MAX_SECONDS = 9.0
+_NO_DATA = SpeechData(texts=[], recordings=[], fingerprint="none")
 
 
 class Speaker:
@@ -64,21 +61,9 @@ def synthetic_examples(speaker: Speaker, texts: list[str], config: SpeechTrainin
     while made < config.utterances:
         voice = rng.choice(config.voices) if rng.random() < config.changed_share else 1.0
         example = speaker.example(next(source), voice, rng.uniform(0.9, 1.1), rng.getrandbits(31))
-        if SAMPLE_RATE // 3 < len(example.heard) < _MAX_SECONDS * SAMPLE_RATE and example.symbols:
+        if trainable_length(len(example.heard)) and example.symbols:
             made += 1
             yield example
-
-
-def recorded_examples(speaker: Speaker, folder: str) -> Iterator[SpeechExample]:
-    """Read the recordings to train on below a folder; only their words are learnt, not their voices."""
-    for recording in read_recordings(Path(folder)):
-        if isinstance(recording, Refusal):
-            _LOG.warning("%s is left out: %s %s", recording.source_uri, recording.reason, recording.detail)
-            continue
-        symbols = speaker.symbols(recording.text.lower())
-        short = SAMPLE_RATE / 3 < len(recording.samples) < _MAX_SECONDS * SAMPLE_RATE
-        if symbols and short and not recording.held_out:
-            yield SpeechExample(heard=recording.samples, wanted=None, stretch=1.0, symbols=symbols)
 
 
 def train_speech_tokenizer(config: SpeechTraining) -> None:
@@ -94,24 +79,14 @@ def train_speech_tokenizer(config: SpeechTraining) -> None:
     """
     output = Path(config.output)
     start = None if config.start is None else find_files(config.start)
-    texts = [] if config.data is None else read_texts(config.data)
     speaker = Speaker()
-    mels: dict[str, Any] = {
-        "mels": TOKENIZER["num_mel_bins"],
-        "output_mels": DECODER["flow"]["output_size"],
-        "scale": MEL_SCALE,
-    }
-    recorded = collect([] if config.data is None else recorded_examples(speaker, config.data), **mels)
-    data = {
-        "texts": len(texts),
-        "recordings": len(recorded),
-        "fingerprint": contents_fingerprint([*map(str.encode, texts), *(item.log_mel.numpy().tobytes() for item in recorded)]),
-    }
+    read = _NO_DATA if config.data is None else read_speech(Path(config.data), speaker.symbols)
+    data = {"texts": len(read.texts), "recordings": len(read.recordings), "fingerprint": read.fingerprint}
     claim_output(output, NAME, trained(config, data))
-    _LOG.info("%d texts, %d recordings read; %d sentences to speak", len(texts), len(recorded), config.utterances)
+    _LOG.info("%d texts, %d recordings read; %d sentences to speak", len(read.texts), len(read.recordings), config.utterances)
     encoder, flow, hift = train_parts(
-        collect(synthetic_examples(speaker, texts, config), **mels),
-        recorded,
+        collect(synthetic_examples(speaker, read.texts, config), **FEATURES),
+        read.recordings,
         PartSchedules(codes=config.codes, condition=config.condition, velocity=config.velocity, vocoder=config.vocoder),
         symbols=speaker.symbol_count,
         recordings_weight=config.recordings_weight,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 
@@ -21,6 +21,13 @@ from omniforge.tokenizers.glm4voice.train_codes import CodeLearner, train_codes
 from omniforge.tokenizers.glm4voice.train_flow import code_features, train_condition, train_velocity
 from omniforge.tokenizers.glm4voice.train_vocoder import start_quiet, train_vocoder
 from omniforge.tokenizers.weights import load_strict
+
+FEATURES: Final[dict[str, Any]] = {
+    "mels": TOKENIZER["num_mel_bins"],
+    "output_mels": DECODER["flow"]["output_size"],
+    "scale": MEL_SCALE,
+}
+"""How examples become features for these parts: the last arguments of `featurise`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

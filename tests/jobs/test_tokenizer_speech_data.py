@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from omniforge.jobs.tokenizer_held_out import held_out_speaker, held_out_text
+from omniforge.jobs.tokenizer_speech_data import read_speech
+
+TRAINED, HELD_OUT = "2033", "3331"
+"""Speakers."""
+FREE, LEFT = "HELLO THERE", "OPEN THE WINDOW"
+"""Texts to train on and held out."""
+
+
+def _symbols(text: str) -> list[int]:
+    return [ord(letter) for letter in text if letter.isalpha()]
+
+
+def _say(folder: Path, speaker: str, *texts: str, seconds: float = 1.5) -> None:
+    (folder / speaker).mkdir()
+    lines = [f"{speaker}-1-{number:04} {text}\n" for number, text in enumerate(texts)]
+    (folder / speaker / f"{speaker}-1.trans.txt").write_text("".join(lines))
+    for number in range(len(texts)):
+        noise = np.random.default_rng(number).normal(0, 0.1, round(16_000 * seconds))
+        soundfile.write(folder / speaker / f"{speaker}-1-{number:04}.flac", noise, 16_000)
+
+
+def _trained_on(folder: Path) -> list[list[int]]:
+    return [item.symbols.tolist() for item in read_speech(folder, _symbols).recordings]
+
+
+def test_the_examples_are_on_the_sides_they_are_named_for() -> None:
+    assert [held_out_speaker(name) for name in (TRAINED, HELD_OUT)] == [False, True]
+    assert [held_out_text(text) for text in (FREE, LEFT)] == [False, True]
+
+
+def test_a_recording_of_a_held_out_speaker_is_not_trained_on(tmp_path: Path) -> None:
+    _say(tmp_path, TRAINED, FREE)
+    _say(tmp_path, HELD_OUT, "GOOD MORNING EVERYBODY")
+    assert _trained_on(tmp_path) == [_symbols(FREE.lower())]
+
+
+@pytest.mark.parametrize("said", [LEFT, f"Hello there. {LEFT.capitalize()}."])
+def test_a_held_out_sentence_is_not_trained_on_whoever_says_it(tmp_path: Path, said: str) -> None:
+    _say(tmp_path, TRAINED, FREE, said)
+    assert _trained_on(tmp_path) == [_symbols(FREE.lower())]
+
+
+def test_what_a_held_out_speaker_says_is_not_spoken_for_training(tmp_path: Path) -> None:
+    _say(tmp_path, TRAINED, FREE)
+    _say(tmp_path, HELD_OUT, "GOOD MORNING EVERYBODY")
+    (tmp_path / "captions.txt").write_text("Good morning, everybody!\nA red bus stops.\n")
+    assert read_speech(tmp_path, _symbols).texts == ["A red bus stops.", "hello there"]
