@@ -27,6 +27,9 @@ from omniforge.pipeline.storage import Store
 from omniforge.schemas.record import Record, Refusal, SourceRecord, record_key
 from omniforge.synth.roundtrip import word_error_rate
 
+PULL_VERSION = "2"
+"""Raise it when the same records, under the same checks and as the same recogniser hears them, would come out otherwise."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corpus:
@@ -56,6 +59,7 @@ def plan_pull(corpora: Iterable[Corpus], config: PullConfig, recogniser: str, *,
     units = []
     for corpus in corpora:
         fingerprints = {
+            "pull": PULL_VERSION,
             "source": f"{type(corpus.source).__name__}/{corpus.source.version}/{corpus.source!r}",
             "check": config.check.fingerprint(),
             "hearing": recogniser if config.hear else "unheard",
@@ -151,9 +155,12 @@ def hear(outcome: Outcome, related: tuple[str, ...], recogniser: Recogniser, con
     """Refuse a record whose speech, as the recogniser hears it, is not what it should be.
 
     Not heard is what no verdict could follow from: transcripts of one or two words that are not of a closed set (a recogniser
-    errs too often on those, and every clip costs it a window of 30 s), and languages other than the recogniser's English.
+    errs too often on those, and every clip costs it a window of 30 s), and languages other than the recogniser's English. Nor
+    is a record of an export that says what was heard: synthesis judged it by its own rules, and its measures are kept.
     """
-    if isinstance(outcome, Refusal) or (outcome.language or "en") != "en" or "speech" not in {f.role for f in outcome.media}:
+    if isinstance(outcome, Refusal) or "asr_text" in outcome.measures:
+        return outcome
+    if (outcome.language or "en") != "en" or "speech" not in {file.role for file in outcome.media}:
         return outcome
     if outcome.kind in ("asr", "tts") and outcome.text and _decidable(outcome.text, config):
         heard = _transcribed(outcome, "speech", recogniser)
