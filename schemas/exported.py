@@ -3,9 +3,9 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from omniforge.schemas.record import Kind
 
@@ -24,12 +24,16 @@ BESIDE = ("text", "question", "answer", "messages")
 """The columns of a table that stand openly beside `FIELD`."""
 
 
+ROLE = r"^(image|speech|question|answer)([1-9][0-9]{0,4})?$"
+"""Roles of media. They name members of tars and files of exports, so no other is believed, wherever it was read."""
+
+
 class ExportedMedium(BaseModel):
     """Where a medium of the record lies in the export: in a column (at a place of it, if it is a list), or at a path."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    role: str
+    role: str = Field(pattern=ROLE)
     sha256: str
     column: str | None = None
     place: int | None = None
@@ -64,6 +68,13 @@ class ExportedRecord(BaseModel):
     measures: dict[str, FiniteFloat | str]
     media: tuple[ExportedMedium, ...]
     beside_sha256: str
+
+    @model_validator(mode="after")
+    def _roles_are_unique(self) -> Self:
+        roles = [medium.role for medium in self.media]
+        if repeated := {role for role in roles if roles.count(role) > 1}:
+            raise ValueError(f"two media have the role {min(repeated)!r}")
+        return self
 
 
 def beside_sha256(texts: Sequence[str | None]) -> str:

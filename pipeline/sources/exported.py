@@ -16,7 +16,8 @@ def parse_exported(value: object, beside: Sequence[str | None]) -> ExportedRecor
     """Understand the field of one line or row; `beside` are the texts that stand openly beside it.
 
     Raises:
-        Refused: `wrong_type` if it is no such field; `altered_export` if the texts are not those that were exported.
+        Refused: `wrong_type` if it is no such field; `altered_export` if it has values that no export gives, or if the texts
+            are not those that were exported.
     """
     if not isinstance(value, str):
         raise Refused("wrong_type", f"{FIELD} is a {type(value).__name__}, not a string")
@@ -25,7 +26,8 @@ def parse_exported(value: object, beside: Sequence[str | None]) -> ExportedRecor
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise Refused("wrong_type", f"{FIELD}: {where or 'the string'}: {first['msg']}") from None
+        reason = "altered_export" if first["type"] in ("string_pattern_mismatch", "value_error") else "wrong_type"
+        raise Refused(reason, f"{FIELD}: {where or 'the string'}: {first['msg']}") from None
     if exported.beside_sha256 != beside_sha256(beside):
         raise Refused(
             "altered_export", f"the texts are not those that were exported; without {FIELD} they are read as they stand"

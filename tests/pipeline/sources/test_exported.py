@@ -72,6 +72,13 @@ def be_of_another_version(folder, shown, kept):
     kept["version"] = 2
 
 
+def rename_role(role):
+    def rename(folder, shown, kept):
+        kept["media"][0]["role"] = role
+
+    return rename
+
+
 @pytest.mark.parametrize(
     ("alter", "reason"),
     [
@@ -84,6 +91,7 @@ def be_of_another_version(folder, shown, kept):
         (be_an_object, "wrong_type"),
         (be_no_json, "wrong_type"),
         (be_of_another_version, "wrong_type"),
+        *((rename_role(role), "altered_export") for role in ("image/../../../x", "image" + "9" * 200, "answer", "json", "")),
     ],
 )
 def test_an_altered_line_is_refused(whole, tmp_path, alter, reason):
