@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,20 @@ def test_equal_arguments_give_equal_intervals() -> None:
     assert rate_interval([1, 0, 2, 0], [3, 4, 5, 6]) == rate_interval([1, 0, 2, 0], [3, 4, 5, 6])
 
 
+def test_items_of_one_source_are_drawn_together() -> None:
+    errors, counts = [1.0, 1.0, 0.0, 0.0, 1.0, 0.0], [2.0] * 6
+    summed = rate_interval([2.0, 0.0, 1.0], [4.0, 4.0, 4.0])
+    assert rate_interval(errors, counts, sources=[7, 7, 8, 8, 9, 9]) == summed != rate_interval(errors, counts)
+
+
+def test_memory_does_not_grow_with_the_items() -> None:
+    tracemalloc.start()
+    rate_interval([1.0, 0.0] * 2000, [1.0] * 4000)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2000 * 4000 * 8 / 2
+
+
 def test_sentences_without_words_are_refused() -> None:
-    with pytest.raises(ValueError, match="counts from 1"):
+    with pytest.raises(ValueError, match="counts above 0"):
         rate_interval([0], [0])

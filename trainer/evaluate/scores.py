@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from omniforge.tokenizers.evaluation.interval import interval_of, rate_interval, resampled_sums
+
 Share = tuple[float, float]
 """So much out of so much: (1, 1) is right, (0, 1) wrong, (2, 9) two word errors in nine words. Out of 0: says nothing."""
-
-RESAMPLES = 2000
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +71,9 @@ def estimate(sources: Sequence[int], shares: Sequence[Share], seed: int) -> Figu
     """
     if not shares or min(of for _, of in shares) <= 0:
         raise ValueError(f"figures: {len(shares)} shares, some out of nothing; leave those out and give at least one")
-    by_source = _by_source(sources, shares)
-    drawn = by_source[_resampled(len(by_source), seed)].sum(axis=1)
-    low, high = _interval(drawn[:, 0] / drawn[:, 1])
-    whole = by_source.sum(axis=0)
-    return Figure(value=float(whole[0] / whole[1]), low=low, high=high, items=len(shares))
+    rights, totals = zip(*shares, strict=True)
+    low, high = rate_interval(rights, totals, sources, seed)
+    return Figure(value=sum(rights) / sum(totals), low=low, high=high, items=len(shares))
 
 
 def difference(
@@ -95,27 +92,13 @@ def difference(
     pairs = [(source, one, other) for source, one, other in pairs if one[1] > 0 and other[1] > 0]
     if not pairs:
         return None
-    sources = [source for source, _, _ in pairs]
-    ones = _by_source(sources, [one for _, one, _ in pairs])
-    twos = _by_source(sources, [other for _, _, other in pairs])
-    places = _resampled(len(ones), seed)
-    drawn_ones, drawn_twos = ones[places].sum(axis=1), twos[places].sum(axis=1)
-    low, high = _interval(drawn_ones[:, 0] / drawn_ones[:, 1] - drawn_twos[:, 0] / drawn_twos[:, 1])
-    one, two = ones.sum(axis=0), twos.sum(axis=0)
-    return Figure(value=float(one[0] / one[1] - two[0] / two[1]), low=low, high=high, items=len(pairs))
+    values = np.array([(*one, *other) for _, one, other in pairs])
+    drawn = resampled_sums(values, [source for source, _, _ in pairs], seed)
+    low, high = interval_of(_less(drawn))
+    return Figure(value=float(_less(values.sum(axis=0, keepdims=True))[0]), low=low, high=high, items=len(pairs))
 
 
-def _by_source(sources: Sequence[int], shares: Sequence[Share]) -> NDArray[np.float64]:
-    """Sum (right, of) over the items of each source: float64 (sources, 2)."""
-    places = np.unique(np.array(sources), return_inverse=True)[1]
-    values = np.array(shares, dtype=np.float64)
-    return np.stack([np.bincount(places, weights=values[:, column]) for column in range(2)], axis=1)
-
-
-def _resampled(count: int, seed: int) -> NDArray[np.int64]:
-    return np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
-
-
-def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(low), float(high)
+def _less(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Subtract rates in rows of (right, of) of the one and (right, of) of the other."""
+    less: NDArray[np.float64] = sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3]
+    return less
