@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import soxr  # type: ignore[import-untyped]
+import torch
 
 from omniforge.synth.tts.engine import Waveform
 from omniforge.synth.tts.registry import load_engine
@@ -27,8 +28,9 @@ class CodesEngine:
         self._speaks = speaks
         self._engine = load_engine(speaks)
         self._tokenizer = SpeechTokenizer.load(source, device)
-        self.deterministic = self._engine.deterministic and device == "cpu"
-        self.fingerprint = f"codes {self._tokenizer.fingerprint} of {self._engine.fingerprint}"
+        where = torch.device(device).type
+        self.deterministic = self._engine.deterministic and where == "cpu"
+        self.fingerprint = f"codes {self._tokenizer.fingerprint} on {where} of {self._engine.fingerprint}"
 
     def speak(self, text: str, voice: Voice, seed: int) -> Waveform:
         """Say a text through the codes; `speaker` is one of the engine that speaks.

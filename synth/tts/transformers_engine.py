@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from omniforge.synth.content import folder_content
 from omniforge.synth.tts.engine import SpeechError, Waveform, check_voice, native_speed, shift_formants
 from omniforge.synth.voices import Voice
 from omniforge.tokenizers.audio_backend import torchaudio
@@ -48,7 +49,8 @@ class TransformersEngine:
             import transformers
         except ImportError as error:
             raise ValueError("speech engine transformers: pip install 'omniforge[transformers]'.") from error
-        kind = _load(transformers.AutoConfig, model, revision).model_type
+        config = _load(transformers.AutoConfig, model, revision)
+        kind = config.model_type
         if kind == "vits":
             self._model: _Model = _Vits(transformers, model, revision, device)
         elif kind == "speecht5":
@@ -60,7 +62,8 @@ class TransformersEngine:
         self._name, self._device = model, torch.device(device)
         self.deterministic = self._device.type == "cpu"
         self.fingerprint = (
-            f"transformers {transformers.__version__} torch {torch.__version__} {kind} {_fingerprint(self._model.parts)}"
+            f"transformers {transformers.__version__} torch {torch.__version__} on {self._device.type} {kind} "
+            f"{_fingerprint(self._model.parts)} {_other_files(model, config)}"
         )
 
     def speak(self, text: str, voice: Voice, seed: int) -> Waveform:
@@ -187,6 +190,14 @@ def _load(kind: Any, name: str, revision: str) -> Any:
 
 def _numbers(wave: torch.Tensor) -> Samples:
     return np.asarray(wave.detach().float().cpu().numpy().reshape(-1), np.float32)
+
+
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".h5", ".msgpack")
+
+
+def _other_files(model: str, config: Any) -> str:
+    """What decides the samples beside weights (tokenizer, generation settings, presets): a folder's files, or a hub commit."""
+    return folder_content(Path(model), _WEIGHTS) if Path(model).is_dir() else f"{model}@{config._commit_hash}"
 
 
 def _fingerprint(parts: list[Any]) -> str:

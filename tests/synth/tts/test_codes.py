@@ -40,6 +40,7 @@ def test_a_speaker_the_other_engine_does_not_have_is_refused(engine: CodesEngine
         engine.speak("Hello.", Voice(name="v", engine="codes", speaker="emma"), 1)
 
 
-def test_both_are_named_in_the_fingerprint(engine: CodesEngine) -> None:
+def test_both_and_the_device_are_named_in_the_fingerprint(engine: CodesEngine) -> None:
+    assert " on cpu of " in engine.fingerprint
     assert engine.fingerprint.startswith("codes sha256:")
     assert "hibari-tts" in engine.fingerprint

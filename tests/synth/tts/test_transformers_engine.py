@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,22 @@ print(hashlib.sha256(engine.speak({TEXT!r}, voice, 7).samples.tobytes()).hexdige
 """
     there = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
     assert there == f"{digest(engine)}|{engine.fingerprint}"
+
+
+@pytest.mark.parametrize("file", ["vocab.json", "generation_config.json"])
+def test_other_letters_or_settings_beside_the_same_weights_are_another_fingerprint(
+    engine: TransformersEngine, folder: Path, tmp_path: Path, file: str
+) -> None:
+    shutil.copytree(folder, tmp_path / "same")
+    shutil.copytree(folder, tmp_path / "other")
+    changed = tmp_path / "other" / file
+    settings = json.loads(changed.read_text()) if changed.exists() else {"temperature": 0.5, "do_sample": True}
+    if file == "vocab.json":
+        settings["a"], settings["b"] = settings["b"], settings["a"]
+    changed.write_text(json.dumps(settings))
+    same, other = (TransformersEngine(str(tmp_path / name)).fingerprint for name in ("same", "other"))
+    assert same == engine.fingerprint != other
+    assert " on cpu " in same
 
 
 def test_speaking_leaves_the_generator_of_the_process_alone(engine: TransformersEngine) -> None:
