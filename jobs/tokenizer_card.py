@@ -102,8 +102,14 @@ def _facts(model: _Model, licence: str) -> list[str]:
 def _data(record: dict[str, Any]) -> list[str]:
     if not record:
         return ["Not recorded."]
-    counts = ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in record["data"].items())
+    counts = ", ".join(f"{key.replace('_', ' ')}: {_counted(value)}" for key, value in record["data"].items())
     return [text for text in (record.get("card", {}).get("data"), f"Read by the training: {counts}.") if text]
+
+
+def _counted(value: Any) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    return f"{sum(value.values())} ({', '.join(f'{count} {key}' for key, count in value.items())})" if value else "0"
 
 
 def _recipe(record: dict[str, Any], name: str) -> list[str]:

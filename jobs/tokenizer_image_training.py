@@ -33,7 +33,7 @@ def train_image_tokenizer(config: ImageTraining) -> None:
     A training that was killed anywhere and run again ends with the same weights as one that never stopped.
 
     Raises:
-        ValueError: A folder without pictures, or one that holds a training with other settings.
+        ValueError: A folder without pictures to train on, or one that holds a training with other settings.
     """
     output = Path(config.output)
     paths: tuple[Path, ...] = ()
@@ -41,6 +41,11 @@ def train_image_tokenizer(config: ImageTraining) -> None:
     if config.data is not None:
         found = picture_paths(Path(config.data))
         paths = tuple(path for path in found if not held_out(path))
+        if all(_read(path) is None for path in paths):
+            raise ValueError(
+                f"data={config.data} leaves no picture to train on: of {len(found)}, {len(found) - len(paths)} are held out "
+                "and the others cannot be read. Give more pictures, or no data."
+            )
         data = {
             "pictures": len(paths),
             "held_out": len(found) - len(paths),

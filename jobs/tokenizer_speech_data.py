@@ -1,6 +1,7 @@
 """What a folder holds to train the speech tokenizer on: texts and recordings without those that evaluation measures."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +27,13 @@ class SpeechData:
     Attributes:
         texts: Sentences to speak.
         recordings: Features of recordings; only their words are learnt, not their voices.
+        left_out: Recordings that are not trained on, counted by reason, sorted.
         fingerprint: Of all that was read, `sha256:<16 hex>`.
     """
 
     texts: list[str]
     recordings: list[SpeechFeatures]
+    left_out: dict[str, int]
     fingerprint: str
 
 
@@ -53,22 +56,37 @@ def read_speech(folder: Path, symbols: Callable[[str], list[int]]) -> SpeechData
         ValueError: The folder does not exist.
     """
     recordings: list[SpeechFeatures] = []
+    left_out: Counter[str] = Counter()
     said_by_held_out: set[str] = set()
     for item in read_recordings(folder):
         if isinstance(item, Refusal):
             _LOG.warning("%s is left out: %s %s", item.source_uri, item.reason, item.detail)
+            left_out[item.reason] += 1
             continue
         if item.held_out:
             said_by_held_out |= {plain_words(text) for text in (item.text, *split_sentences(item.text))}
         ids = symbols(item.text.lower())
-        if _trainable(item, ids):
-            example = SpeechExample(heard=item.samples, wanted=None, stretch=1.0, symbols=ids)
-            recordings.append(featurise(example, **FEATURES))
+        if reason := _why_left_out(item, ids):
+            _LOG.info("%s is left out: %s", item.name, reason)
+            left_out[reason] += 1
+            continue
+        example = SpeechExample(heard=item.samples, wanted=None, stretch=1.0, symbols=ids)
+        recordings.append(featurise(example, **FEATURES))
     texts = [text for text in read_texts(str(folder)) if plain_words(text) not in said_by_held_out]
     contents = [*map(str.encode, texts), *(item.log_mel.numpy().tobytes() for item in recordings)]
-    return SpeechData(texts=texts, recordings=recordings, fingerprint=contents_fingerprint(contents))
+    return SpeechData(
+        texts=texts,
+        recordings=recordings,
+        left_out=dict(sorted(left_out.items())),
+        fingerprint=contents_fingerprint(contents),
+    )
 
 
-def _trainable(recording: Recording, symbols: list[int]) -> bool:
-    left_for_evaluation = recording.held_out or holds_held_out_text(recording.text)
-    return bool(symbols) and trainable_length(len(recording.samples)) and not left_for_evaluation
+def _why_left_out(recording: Recording, symbols: list[int]) -> str | None:
+    if recording.held_out:
+        return "held_out_speaker"
+    if holds_held_out_text(recording.text):
+        return "held_out_text"
+    if not trainable_length(len(recording.samples)):
+        return "too_long" if len(recording.samples) > SAMPLE_RATE else "too_short"
+    return None if symbols else "no_phonemes"

@@ -20,7 +20,7 @@ from omniforge.tokenizers.glm4voice.train_parts import FEATURES, PartSchedules, 
 
 _LOG = logging.getLogger(__name__)
 NAME = "glm4voice"
-_NO_DATA = SpeechData(texts=[], recordings=[], fingerprint="none")
+_NO_DATA = SpeechData(texts=[], recordings=[], left_out={}, fingerprint="none")
 
 
 class Speaker:
@@ -81,7 +81,12 @@ def train_speech_tokenizer(config: SpeechTraining) -> None:
     start = None if config.start is None else find_files(config.start)
     speaker = Speaker()
     read = _NO_DATA if config.data is None else read_speech(Path(config.data), speaker.symbols)
-    data = {"texts": len(read.texts), "recordings": len(read.recordings), "fingerprint": read.fingerprint}
+    data = {
+        "texts": len(read.texts),
+        "recordings": len(read.recordings),
+        "recordings_left_out": read.left_out,
+        "fingerprint": read.fingerprint,
+    }
     claim_output(output, NAME, trained(config, data))
     _LOG.info("%d texts, %d recordings read; %d sentences to speak", len(read.texts), len(read.recordings), config.utterances)
     encoder, flow, hift = train_parts(

@@ -1,9 +1,11 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from omniforge.jobs.cli import main
+from omniforge.jobs.tokenizer_card import model_card
 from omniforge.tokenizers.magvit2.tokenizer import EMBEDDED
 
 
@@ -34,3 +36,18 @@ def test_a_report_of_other_weights_is_refused(tmp_path: Path, capsys: pytest.Cap
 def test_without_a_report_the_error_says_which_command_writes_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tokenizer", "card", "image", "--report", str(tmp_path / "none.json")]) == 2
     assert "omniforge tokenizer evaluate image" in capsys.readouterr().err
+
+
+def _own_speech(folder: Path, record: dict[str, Any]) -> Path:
+    """Lay out weights as a training leaves them, with its record."""
+    for path in EMBEDDED.parent.glob("glm4voice*"):
+        (folder / path.name).symlink_to(path)
+    (folder / "glm4voice_training.json").unlink()
+    (folder / "glm4voice_training.json").write_text(json.dumps(record))
+    return folder
+
+
+def test_recordings_that_training_left_out_are_shown_by_reason(tmp_path: Path) -> None:
+    data = {"recordings": 7, "recordings_left_out": {"silence": 1, "too_long": 2}}
+    card = model_card("speech", str(_own_speech(tmp_path, {"settings": {}, "data": data})), None)
+    assert "Read by the training: recordings: 7, recordings left out: 3 (1 silence, 2 too_long)." in card

@@ -1,3 +1,4 @@
+import itertools
 import os
 from collections.abc import Callable
 from itertools import islice
@@ -10,6 +11,7 @@ from PIL import Image
 
 from omniforge.jobs.config import ConfigError
 from omniforge.jobs.tokenizer_config import ImageTraining
+from omniforge.jobs.tokenizer_held_out import held_out
 from omniforge.jobs.tokenizer_image_training import picture_batches, picture_paths, train_image_tokenizer
 from omniforge.tokenizers.magvit2.tokenizer import ImageTokenizer
 from omniforge.tokenizers.magvit2.train import TokenizerTraining
@@ -46,6 +48,18 @@ def test_a_broken_picture_is_left_out_and_said(folder: Path, caplog: pytest.LogC
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"holds no \.jpg"):
         train_image_tokenizer(_training(data=str(tmp_path), output=str(tmp_path)))
+
+
+def test_a_folder_that_leaves_no_picture_to_train_on_is_refused(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    sigmas = itertools.count(10)
+    while not (data / "left.png").is_file() or not held_out(data / "left.png"):
+        Image.effect_noise((32, 32), next(sigmas)).save(data / "left.png")
+    (data / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match="of 2, 1 are held out and the others cannot be read"):
+        train_image_tokenizer(_training(data=str(data), output=str(tmp_path / "output")))
+    assert not (tmp_path / "output").exists()
 
 
 def test_a_stopped_training_run_again_ends_with_the_same_bytes(

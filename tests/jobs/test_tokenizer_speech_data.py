@@ -52,3 +52,18 @@ def test_what_a_held_out_speaker_says_is_not_spoken_for_training(tmp_path: Path)
     _say(tmp_path, HELD_OUT, "GOOD MORNING EVERYBODY")
     (tmp_path / "captions.txt").write_text("Good morning, everybody!\nA red bus stops.\n")
     assert read_speech(tmp_path, _symbols).texts == ["A red bus stops.", "hello there"]
+
+
+def test_what_is_left_out_is_counted_by_reason(tmp_path: Path) -> None:
+    _say(tmp_path, TRAINED, FREE, LEFT)
+    _say(tmp_path, HELD_OUT, "GOOD MORNING EVERYBODY")
+    _say(tmp_path, "1688", "SHE READ ALOUD FOR A WHILE AND THEN SHE WENT AWAY WITHOUT A WORD", seconds=9.5)
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "7-1.trans.txt").write_text("7-1-0000 NOBODY SAID THIS\n")
+    assert read_speech(tmp_path, _symbols).left_out == {
+        "held_out_speaker": 1,
+        "held_out_text": 1,
+        "missing_media": 1,
+        "too_long": 1,
+    }
+    assert read_speech(tmp_path, lambda _text: []).left_out["no_phonemes"] == 1
