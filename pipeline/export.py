@@ -132,15 +132,15 @@ def export(dataset: Dataset, writer: Writer, folder: Path, selection: Selection)
     }
     connection = connect(dataset)
     try:
-        query, parameters = _query(dataset, writer, selection)
-        planned = list(_plan(connection, writer, query, parameters))
+        _select(connection, dataset, writer, selection)
+        planned = list(_plan(connection, writer))
         _claim(folder, identity)
-        ordered = rows(connection, f'{query} order by stream, split, shard, members[1]."offset"', parameters)
+        ordered = rows(connection, 'select * from selected order by stream, split, shard, members[1]."offset"')
         for file in planned:
             _write(dataset, writer, folder, file, islice(ordered, file.records))
         written = _written(writer, folder, planned)
-        sql = f"select corpus, coalesce(license, ''), count(*) from ({query}) group by all order by all"
-        licenses = connection.execute(sql, parameters).fetchall()
+        sql = "select corpus, coalesce(license, ''), count(*) from selected group by all order by all"
+        licenses = connection.execute(sql).fetchall()
     except duckdb.Error as error:
         what = dataset.reference if selection.where is None else f"the condition {selection.where!r}"
         raise ValueError(f"{what}: {error}") from None
@@ -151,25 +151,34 @@ def export(dataset: Dataset, writer: Writer, folder: Path, selection: Selection)
     return written
 
 
-def _query(dataset: Dataset, writer: Writer, selection: Selection) -> tuple[str, list[Any]]:
-    """The selected rows of this dataset's own records; what it was made from is in the same view and left out."""
-    conditions, parameters = ["dataset = ?"], [dataset.manifest.content.name]
+def _select(connection: duckdb.DuckDBPyConnection, dataset: Dataset, writer: Writer, selection: Selection) -> None:
+    """Make the view `selected` of this dataset's own records; what it was made from is in the same view and left out.
+
+    The condition is a filter of DuckDB's upon what is selected already, never text inside a query: it can only narrow.
+    """
+    conditions = [f"dataset = {_literal(dataset.manifest.content.name)}"]
     if selection.task is not None:
         kinds = [kind for kind in KINDS if selection.task in TASKS_OF_KIND.get(kind, ("chat",))]
-        conditions.append(f"kind in ({', '.join(repr(kind) for kind in kinds)})")
+        conditions.append(f"kind in ({', '.join(map(_literal, kinds))})")
     if selection.split is not None:
-        conditions.append("split = ?")
-        parameters.append(selection.split)
+        conditions.append(f"split = {_literal(selection.split)}")
+    own = f"select *, {writer.stream} as stream from records where {' and '.join(conditions)}"
+    connection.execute(f"create view candidates as {own}")
+    chosen = connection.view("candidates")
     if selection.where is not None:
-        conditions.append(f"({selection.where}\n)")
-    return f"select *, {writer.stream} as stream from records where {' and '.join(conditions)}", parameters
+        chosen = chosen.filter(selection.where)
+    chosen.create_view("selected")
 
 
-def _plan(connection: duckdb.DuckDBPyConnection, writer: Writer, query: str, parameters: list[Any]) -> Iterator[PlannedFile]:
-    sql = f"""
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _plan(connection: duckdb.DuckDBPyConnection, writer: Writer) -> Iterator[PlannedFile]:
+    sql = """
         select stream, split, count(*), sum(list_sum(list_transform(members, lambda m: m.size)))
-        from ({query}) group by stream, split order by stream, split"""
-    streams = connection.execute(sql, parameters).fetchall()
+        from selected group by stream, split order by stream, split"""
+    streams = connection.execute(sql).fetchall()
     if not streams:
         raise ValueError("no record is selected; ask `omniforge stats` for the tasks and splits there are")
     for stream, split, records, size in streams:

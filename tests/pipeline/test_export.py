@@ -106,6 +106,10 @@ def test_records_are_selected_by_task_split_and_condition(toy, local, tmp_path):
     [
         ({"where": "wrong_column < 1"}, "wrong_column"),
         ({"where": "wer > 7"}, "no record is selected"),
+        ({"where": "true) or (true"}, "syntax error"),
+        ({"where": "true; drop view records"}, "the condition"),
+        ({"where": "true, true"}, "single expression"),
+        ({"split": "x' or 'a' = 'a"}, "no record is selected"),
         ({"task": "asr"}, "no record is selected"),
     ],
 )
