@@ -48,6 +48,7 @@ class Synthesiser:
     def speak(self, lines: Sequence[Line]) -> list[Take]:
         """Say lines in the order given, or take what was said of them before; the results are in the same order.
 
+        What an engine says that is not `deterministic` is neither kept nor taken: behind its name may be another model by now.
         An engine that can say several lines at once gets `batch_size` of them.
 
         Raises:
@@ -56,7 +57,7 @@ class Synthesiser:
         keys = [take_key(line.text, line.voice, line.seed, self._engine(line.voice.engine).fingerprint) for line in lines]
         takes: dict[int, Take] = {}
         for place, key in enumerate(keys):
-            if (known := recall(self._cache, key)) is not None:
+            if (known := recall(self._cache_of(lines[place]), key)) is not None:
                 takes[place] = decode_flac(known)
         missing = [place for place in range(len(lines)) if place not in takes]
         for name in dict.fromkeys(lines[place].voice.engine for place in missing):
@@ -64,7 +65,8 @@ class Synthesiser:
             for start in range(0, len(places), self._config.batch_size):
                 batch = places[start : start + self._config.batch_size]
                 for place, wave in zip(batch, _say(self._engine(name), [lines[place] for place in batch]), strict=True):
-                    takes[place] = wave if isinstance(wave, SpeechError) else self._kept(keys[place], _to_16k(wave))
+                    takes[place] = wave if isinstance(wave, SpeechError) else _to_16k(wave)
+                    self._keep(lines[place], keys[place], takes[place])
         return [takes[place] for place in range(len(lines))]
 
     def _engine(self, name: str) -> Engine:
@@ -72,10 +74,12 @@ class Synthesiser:
             self._engines[name] = load_engine(*self._config.engine_named(name))
         return self._engines[name]
 
-    def _kept(self, key: str, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        if samples.size:  # libsndfile cannot read a FLAC file without samples
-            keep(self._cache, key, encode_flac(samples))
-        return samples
+    def _cache_of(self, line: Line) -> Cache | None:
+        return self._cache if self._engine(line.voice.engine).deterministic else None
+
+    def _keep(self, line: Line, key: str, take: Take) -> None:
+        if not isinstance(take, SpeechError) and take.size:  # libsndfile cannot read a FLAC file without samples
+            keep(self._cache_of(line), key, encode_flac(take))
 
 
 def _say(engine: Engine, lines: Sequence[Line]) -> list[Waveform | SpeechError]:

@@ -35,7 +35,7 @@ class Engine(Protocol):
     """Text, a voice and a seed in, a waveform out.
 
     `fingerprint` names the package, its version and the options: equal fingerprints speak alike. `deterministic` says whether
-    the same text, voice and seed give the same samples in another process.
+    the same text, voice and seed give the same samples in another process; where they do not, no cache keeps what was said.
     """
 
     fingerprint: str

@@ -47,6 +47,16 @@ def test_only_what_the_cache_lacks_is_said() -> None:
     assert [take.size for take in takes if isinstance(take, np.ndarray)] == [24000, 16000, 8000]
 
 
+def test_what_an_engine_says_that_may_say_it_otherwise_tomorrow_is_not_kept() -> None:
+    cache, engine = DictCache(), ToneEngine()
+    engine.deterministic = False
+    synthesiser = Synthesiser(CONFIG, {"hibari": engine}, cache)
+    for _ in range(2):
+        synthesiser.speak([Line("a", FIRST, 1)])
+    assert len(engine.calls) == 2
+    assert cache.entries == {}
+
+
 def test_what_was_said_of_nothing_is_not_kept() -> None:
     cache = DictCache()
     (take,) = Synthesiser(CONFIG, {"hibari": ToneEngine()}, cache).speak([Line("", FIRST, 1)])
