@@ -132,16 +132,15 @@ def _progress(task: "EvaluationTask", items: int, known: bool) -> None:
 
 
 def _charts(summary: Mapping[str, Any], folder: Path) -> Iterator[Path]:
-    """Draw each curve that has points at given numbers of steps, with its intervals."""
+    """Draw each curve over the steps that were taken, with its intervals."""
     import altair
 
     from omniforge.pipeline.report_charts import svg
 
     for curve in summary["curves"]:
-        values = [point for point in curve["points"] if point["steps"] is not None]
-        if not values:
+        if len(curve["points"]) < 2:
             continue
-        base = altair.Chart(altair.Data(values=values)).encode(x=altair.X("steps:Q", title="steps"))
+        base = altair.Chart(altair.Data(values=curve["points"])).encode(x=altair.X("steps:Q", title="steps taken, mean"))
         line = base.mark_line(point=True, color="#4c6ef5").encode(y=altair.Y("value:Q", title=curve["measure"]))
         band = base.mark_area(opacity=0.2, color="#4c6ef5").encode(y="low:Q", y2="high:Q")
         path = folder / f"steps-{curve['name'].replace(' ', '-')}.svg"

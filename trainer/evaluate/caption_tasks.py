@@ -33,6 +33,7 @@ def describe_scenes(bench: Bench) -> list[ScoredItem]:
                     MODEL: caption_measures(response.text or "", one.scene),
                     OTHER: caption_measures(captions(other.scene, other.seed)[0], one.scene),
                 },
+                steps=response.steps,
             )
         )
     return items

@@ -32,6 +32,7 @@ def judge_scenes(bench: Bench) -> list[ScoredItem]:
                     RENDERED: scene_measures(one.scene, found),
                     TOKENIZER: scene_measures(one.scene, see(bench.through_image(picture))),
                 },
+                steps=None,
             )
         )
     return items
@@ -90,6 +91,7 @@ def _drawn(bench: Bench, scenes: Sequence[UnseenScene], responses: Iterator[Resp
                 expected=inventory(one.scene.objects),
                 got=inventory(found),
                 measures=measures,
+                steps=response.steps,
             )
         )
     return items

@@ -13,6 +13,7 @@ from omniforge.trainer.evaluate.bench import Bench
 from omniforge.trainer.evaluate.scores import ScoredItem, Share
 from omniforge.trainer.evaluate.unseen import UnseenScene, majority_answers, unseen_scenes
 from omniforge.trainer.generation.prompts import Prompt
+from omniforge.trainer.generation.responses import Response
 
 MODEL, MAJORITY, HEARD = "model", "majority answer", "answer as heard"
 ALL_TYPES = "all"
@@ -43,7 +44,7 @@ def answer_written(bench: Bench) -> list[ScoredItem]:
         for each, image in _with_picture(asked, bench.understanding)
     )
     responses = bench.respond("vqa", prompts, None)
-    return [_scored(each, response.text or "", {}) for each, response in zip(asked, responses, strict=True)]
+    return [_scored(each, response, {}) for each, response in zip(asked, responses, strict=True)]
 
 
 def answer_spoken(bench: Bench, *, voices: str) -> list[ScoredItem]:
@@ -69,7 +70,7 @@ def answer_spoken(bench: Bench, *, voices: str) -> list[ScoredItem]:
     items = []
     for each, response in zip(asked, bench.respond("svqa", prompts, None), strict=True):
         heard = _measures(each.question, bench.hear(response))
-        items.append(_scored(each, response.text or "", {HEARD: heard}))
+        items.append(_scored(each, response, {HEARD: heard}))
     return items
 
 
@@ -82,7 +83,8 @@ def _with_picture(asked: Sequence[_Asked], side: int) -> Iterator[tuple[_Asked, 
         yield each, drawn[1]
 
 
-def _scored(each: _Asked, answer: str, more: dict[str, dict[str, Share]]) -> ScoredItem:
+def _scored(each: _Asked, response: Response, more: dict[str, dict[str, Share]]) -> ScoredItem:
+    answer = response.text or ""
     return ScoredItem(
         key=each.key,
         source=each.scene.seed,
@@ -94,6 +96,7 @@ def _scored(each: _Asked, answer: str, more: dict[str, dict[str, Share]]) -> Sco
             MAJORITY: _measures(each.question, majority_answers()[each.question.type]),
             **more,
         },
+        steps=response.steps,
     )
 
 

@@ -14,7 +14,9 @@ _DIGITS = 6
 def summarise(suite: Suite, results: Results, facts: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Return all figures in JSON's types: `facts`, `tasks`, `comparisons` and `curves`; no times, no places.
 
-    A task has `title`, `headline`, `items` and `figures` by series and measure, each `value`, `low`, `high` and `items`.
+    A task has `title`, `headline`, `items` and `figures` by series and measure, each `value`, `low`, `high` and `items`. A
+    point of a curve is such a figure with the number of steps that was `asked` for (None: the usual one) and the mean of the
+    `steps` that were taken: a response takes no more than it has tokens to decide.
 
     Args:
         suite: The tasks that were run; comparisons and curves of others are left out.
@@ -45,7 +47,7 @@ def summarise(suite: Suite, results: Results, facts: Mapping[str, Any], seed: in
         "facts": dict(facts),
         "tasks": tasks,
         "comparisons": comparisons,
-        "curves": [entry for curve in suite.curves if (entry := _curve(suite, curve, tasks))["points"]],
+        "curves": [entry for curve in suite.curves if (entry := _curve(suite, curve, tasks, results))["points"]],
     }
 
 
@@ -53,13 +55,14 @@ def _rounded(figure: Figure) -> dict[str, Any]:
     return {name: round(value, _DIGITS) for name, value in asdict(figure).items()}
 
 
-def _curve(suite: Suite, curve: Curve, tasks: Mapping[str, Any]) -> dict[str, Any]:
-    steps = {task.name: task.steps for task in suite.tasks}
+def _curve(suite: Suite, curve: Curve, tasks: Mapping[str, Any], results: Results) -> dict[str, Any]:
+    asked = {task.name: task.steps for task in suite.tasks}
     points = []
     for name in (*curve.points, curve.usual):
         figure = tasks.get(name, {}).get("figures", {}).get("model", {}).get(curve.measure)
         if figure is not None:
-            points.append({"steps": steps[name], **figure})
+            taken = [item.steps for item in results[name] if item.steps is not None]
+            points.append({"asked": asked[name], "steps": round(sum(taken) / len(taken), _DIGITS), **figure})
     return {"name": curve.name, "measure": curve.measure, "points": points}
 
 
@@ -105,10 +108,10 @@ def _overview(summary: Mapping[str, Any]) -> Iterator[str]:
             yield f"| {found['first']} less {found['second']} | {found['measure']} | {_cell(found)} | {found['items']} |"
         yield ""
     for curve in summary["curves"]:
-        yield f"| steps: {curve['name']} | {curve['measure']} |"
-        yield "| --- | --- |"
+        yield f"| {curve['name']}: steps asked for | taken, mean | {curve['measure']} |"
+        yield "| --- | --- | --- |"
         for point in curve["points"]:
-            yield f"| {point['steps'] or 'usual'} | {_cell(point)} |"
+            yield f"| {point['asked'] or 'usual'} | {point['steps']:.1f} | {_cell(point)} |"
         yield ""
 
 

@@ -23,6 +23,8 @@ class ScoredItem:
         expected: The right response, for people.
         got: The response, for people.
         measures: By series (`model`, a baseline, a ceiling) and measure.
+        steps: Forward passes that the response took, which is at most what was asked for: no more than it has tokens to decide.
+            None where nobody responds.
     """
 
     key: str
@@ -31,6 +33,7 @@ class ScoredItem:
     expected: str
     got: str
     measures: Mapping[str, Mapping[str, Share]]
+    steps: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

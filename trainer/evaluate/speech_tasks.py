@@ -33,7 +33,7 @@ def transcribe_sentences(bench: Bench, *, voices: str) -> list[ScoredItem]:
             RECOGNISER: bench.speech.transcribe(sound),
             TOKENIZER: bench.speech.transcribe(bench.through_speech(sound)),
         }
-        items.append(_scored(bench, number, text, heard))
+        items.append(_scored(bench, number, text, heard, response.steps))
     return items
 
 
@@ -55,13 +55,15 @@ def say_sentences(bench: Bench, *, steps: int | None, voices: str | None) -> lis
         if voices is not None:
             sound = bench.speech.voices[voices](text, f"{number} sentence")
             heard[TOKENIZER] = bench.speech.transcribe(bench.through_speech(sound))
-        items.append(_scored(bench, number, text, heard))
+        items.append(_scored(bench, number, text, heard, response.steps))
     return items
 
 
-def _scored(bench: Bench, number: int, text: str, heard: dict[str, str]) -> ScoredItem:
+def _scored(bench: Bench, number: int, text: str, heard: dict[str, str], steps: int) -> ScoredItem:
     measures: dict[str, dict[str, Share]] = {}
     for series, words in heard.items():
         errors, count = bench.speech.word_errors(text, words)
         measures[series] = {WER: (float(errors), float(count)), EXACT: (float(errors == 0), 1.0)}
-    return ScoredItem(key=str(number), source=number, asked=text, expected=text, got=heard[MODEL], measures=measures)
+    return ScoredItem(
+        key=str(number), source=number, asked=text, expected=text, got=heard[MODEL], measures=measures, steps=steps
+    )

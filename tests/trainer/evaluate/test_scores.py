@@ -14,7 +14,7 @@ shares = st.lists(
 
 
 def item(key: str, source: int, right: float, of: float = 1.0, series: str = "model") -> ScoredItem:
-    return ScoredItem(key=key, source=source, asked="", expected="", got="", measures={series: {"all": (right, of)}})
+    return ScoredItem(key=key, source=source, asked="", expected="", got="", measures={series: {"all": (right, of)}}, steps=1)
 
 
 @settings(max_examples=30)

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from evaluation_oracle import GROUPS, Oracle, bench
+from evaluation_oracle import GROUPS, MOST_STEPS, Oracle, bench
 from PIL import Image
 
 from omniforge.trainer.evaluate.report import markdown, summarise
@@ -84,7 +84,14 @@ def test_comparisons_are_of_the_same_items(suite: Suite, perfect: dict[str, list
         (f"{task}{group}", 0.0) for task in ("svqa", "s2i") for group in ("", "-held-out-voices")
     }
     assert [found["items"] for found in summary["comparisons"] if found["first"] == "svqa"] == [2 * SAMPLES]
-    assert [[point["steps"] for point in curve["points"]] for curve in summary["curves"]] == [[4, None]] * 3
+
+
+def test_curves_are_over_the_steps_that_were_taken(suite: Suite, perfect: dict[str, list[ScoredItem]]) -> None:
+    """Of the four that were asked for, the oracle needs three."""
+    summary = summarise(suite, perfect, {}, 0)
+    points = [[(point["asked"], point["steps"]) for point in curve["points"]] for curve in summary["curves"]]
+    assert points == [[(4, MOST_STEPS), (None, MOST_STEPS)]] * 3
+    assert "| pictures: steps asked for | taken, mean | colour+shape |" in markdown(summary)
 
 
 def test_the_page_shows_every_task_and_its_baseline(suite: Suite, perfect: dict[str, list[ScoredItem]]) -> None:
