@@ -17,13 +17,17 @@ from omniforge.pipeline.catalog import connect, rows
 from omniforge.pipeline.media import read_records
 from omniforge.pipeline.reference import Dataset
 from omniforge.pipeline.tasks import TASKS_OF_KIND
-from omniforge.schemas.record import KINDS, Record
+from omniforge.schemas.record import KINDS, Message, Record
+from omniforge.tokenizers.chat import classify
 
 MARKER = "export.json"
 """The file that tells an export's folder from others: what is exported, and whether it is all there."""
 
 WRITING = ".writing-"
 SPLIT = re.compile(r"\w+(\.\w+)*")
+OWN_TASK = "task_of_turns(messages)"
+"""SQL: the task of a record that has turns of its own, which is what they are, whatever its kind; null of another record."""
+
 TASKS = ("chat", *dict.fromkeys(task for tasks in TASKS_OF_KIND.values() for task in tasks))
 
 Format = Literal["jsonl", "hf"]
@@ -156,10 +160,12 @@ def _select(connection: duckdb.DuckDBPyConnection, dataset: Dataset, writer: Wri
 
     The condition is a filter of DuckDB's upon what is selected already, never text inside a query: it can only narrow.
     """
+    connection.create_function("task_of_turns", _task_of_turns, ["VARCHAR"], "VARCHAR")
     conditions = [f"dataset = {_literal(dataset.manifest.content.name)}"]
     if selection.task is not None:
         kinds = [kind for kind in KINDS if selection.task in TASKS_OF_KIND.get(kind, ("chat",))]
-        conditions.append(f"kind in ({', '.join(map(_literal, kinds))})")
+        of_kind = f"kind in ({', '.join(map(_literal, kinds))})"
+        conditions.append(f"if(messages is null, {of_kind}, {OWN_TASK} = {_literal(selection.task)})")
     if selection.split is not None:
         conditions.append(f"split = {_literal(selection.split)}")
     own = f"select *, {writer.stream} as stream from records where {' and '.join(conditions)}"
@@ -168,6 +174,10 @@ def _select(connection: duckdb.DuckDBPyConnection, dataset: Dataset, writer: Wri
     if selection.where is not None:
         chosen = chosen.filter(selection.where)
     chosen.create_view("selected")
+
+
+def _task_of_turns(messages: str) -> str:
+    return classify([Message(**message) for message in json.loads(messages)])
 
 
 def _literal(text: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
-from omniforge.pipeline.export import Format, Left, PlannedFile, Selection, Written, put
+from omniforge.pipeline.export import OWN_TASK, Format, Left, PlannedFile, Selection, Written, put
 from omniforge.pipeline.export_card import jsonl_card
 from omniforge.pipeline.export_record import carried, turns_beside
 from omniforge.pipeline.reference import Dataset
@@ -26,8 +26,9 @@ _LINE_ENDS = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\
 class JsonLines:
     """A file for each task and split, a line for each record; media in folders of at most 1,000 files.
 
-    A record that could be several tasks is its kind's first one, or `task`. All lines of a file have the same fields, because
-    readers infer them from its first lines; conversations are parted by the media they have for that.
+    A record with turns of its own is the task that they are; another that could be several tasks is its kind's first one, or
+    `task`. All lines of a file have the same fields, because readers infer them from its first lines; conversations are parted
+    by the media they have for that.
     """
 
     format: ClassVar[Format] = "jsonl"
@@ -38,8 +39,8 @@ class JsonLines:
     def stream(self) -> str:
         """See `Writer.stream`."""
         named = " ".join(f"when '{kind}' then '{self.task or tasks[0]}'" for kind, tasks in TASKS_OF_KIND.items())
-        chat = "'chat' || if(pictures > 0, '-image', '') || if(seconds > 0, '-audio', '')"
-        return f"case kind {named} else {chat} end"
+        task = f"coalesce({OWN_TASK}, case kind {named} else 'chat' end)"
+        return f"replace({task}, 'chat', 'chat' || if(pictures > 0, '-image', '') || if(seconds > 0, '-audio', ''))"
 
     def per_file(self, records: int, size: int) -> int:
         """See `Writer.per_file`."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reference_data import OWN_FIXTURES
 
 from omniforge.pipeline.export import Selection, export
+from omniforge.pipeline.export_hf import HuggingFace
 from omniforge.pipeline.export_jsonl import JsonLines, conversation, line
 from omniforge.pipeline.filters.check import CheckConfig, check
 from omniforge.pipeline.sources.conversations import Conversations, parse_line
@@ -170,6 +171,35 @@ def test_a_kind_of_several_tasks_is_written_as_the_one_asked_for(toy, local, tmp
     assert written.files == ("caption-train-00000-of-00001.jsonl",)
     shown = json.loads((tmp_path / "out" / written.files[0]).read_text())
     assert shown["messages"][1]["content"] == toy.record(1).text
+
+
+DESCRIBED = (Message("user", "<|image|>\nDescribe the image."), Message("assistant", "A red bus."))
+DRAWN = (Message("user", "Draw a red bus."), Message("assistant", "<|image|>"))
+ASKED = (Message("user", "<|image|>\nWhich bus?"), Message("assistant", "The red one."))
+
+
+def of_turns(toy, number, kind, turns):
+    texts = {"text": None, "question": "Which bus?", "answer": "The red one."} if kind == "vqa" else {"text": "A red bus."}
+    return toy.record(number, kind=kind, messages=turns, **texts)
+
+
+def test_a_record_with_turns_of_its_own_is_in_the_file_of_the_task_they_are(toy, local, tmp_path) -> None:
+    turns = {1: ("caption", DESCRIBED), 2: ("caption", DRAWN), 3: ("vqa", ASKED), 4: ("chat", ASKED)}
+    records = [of_turns(toy, number, kind, own) for number, (kind, own) in turns.items()]
+    exported(toy, local, tmp_path, *records, toy.record(5))
+    files = {
+        path.name.split("-")[0]: [json.loads(line)["omniforge"] for line in path.read_text().splitlines()]
+        for path in (tmp_path / "out").glob("*.jsonl")
+    }
+    keys = {task: sorted(json.loads(kept)["key"].split("-")[1] for kept in lines) for task, lines in files.items()}
+    assert keys == {"caption": ["1"], "t2i": ["2", "5"], "vqa": ["3", "4"]}
+
+
+@pytest.mark.parametrize("writer", [JsonLines(task="caption"), HuggingFace()])
+def test_a_task_is_asked_of_the_turns_of_a_record_that_has_its_own(toy, local, tmp_path, writer) -> None:
+    records = [of_turns(toy, 1, "caption", DESCRIBED), of_turns(toy, 2, "caption", DRAWN), toy.record(3)]
+    written = exported(toy, local, tmp_path, *records, writer=writer, task="caption")
+    assert (written.records, written.left) == (2, {})
 
 
 PARTS = st.one_of(
