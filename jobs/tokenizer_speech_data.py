@@ -28,7 +28,7 @@ class SpeechData:
         texts: Sentences to speak.
         recordings: Features of recordings; only their words are learnt, not their voices.
         left_out: Recordings that are not trained on, counted by reason, sorted.
-        fingerprint: Of all that was read, `sha256:<16 hex>`.
+        fingerprint: Of the texts, and of name, transcript and samples of the recordings, `sha256:<16 hex>`.
     """
 
     texts: list[str]
@@ -56,6 +56,7 @@ def read_speech(folder: Path, symbols: Callable[[str], list[int]]) -> SpeechData
         ValueError: The folder does not exist.
     """
     recordings: list[SpeechFeatures] = []
+    contents: list[bytes] = []
     left_out: Counter[str] = Counter()
     said_by_held_out: set[str] = set()
     for item in read_recordings(folder):
@@ -72,13 +73,14 @@ def read_speech(folder: Path, symbols: Callable[[str], list[int]]) -> SpeechData
             continue
         example = SpeechExample(heard=item.samples, wanted=None, stretch=1.0, symbols=ids)
         recordings.append(featurise(example, **FEATURES))
+        # Of features the last bits differ from one processor to another.
+        contents.append(contents_fingerprint((item.name.encode(), item.text.encode(), item.samples.tobytes())).encode())
     texts = [text for text in read_texts(str(folder)) if plain_words(text) not in said_by_held_out]
-    contents = [*map(str.encode, texts), *(item.log_mel.numpy().tobytes() for item in recordings)]
     return SpeechData(
         texts=texts,
         recordings=recordings,
         left_out=dict(sorted(left_out.items())),
-        fingerprint=contents_fingerprint(contents),
+        fingerprint=contents_fingerprint([*map(str.encode, texts), *contents]),
     )
 
 

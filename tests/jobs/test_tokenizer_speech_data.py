@@ -67,3 +67,20 @@ def test_what_is_left_out_is_counted_by_reason(tmp_path: Path) -> None:
         "too_long": 1,
     }
     assert read_speech(tmp_path, lambda _text: []).left_out["no_phonemes"] == 1
+
+
+def test_the_fingerprint_is_of_texts_transcripts_of_one_word_and_samples(tmp_path: Path) -> None:
+    prints = []
+    for name, word, caption, seconds in (
+        ("first", "SEVEN", "A red bus.", 1.5),
+        ("word", "ELEVEN", "A red bus.", 1.5),
+        ("caption", "SEVEN", "A green bus.", 1.5),
+        ("longer", "SEVEN", "A red bus.", 1.6),
+        ("same", "SEVEN", "A red bus.", 1.5),
+    ):
+        (tmp_path / name).mkdir()
+        _say(tmp_path / name, TRAINED, word, seconds=seconds)
+        (tmp_path / name / "captions.txt").write_text(f"{caption}\n")
+        prints.append(read_speech(tmp_path / name, _symbols).fingerprint)
+    assert len(set(prints[:-1])) == 4
+    assert prints[-1] == prints[0]
