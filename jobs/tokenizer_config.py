@@ -137,9 +137,8 @@ class SpeechTraining:
 
     def __post_init__(self) -> None:
         for name in ("codes", "condition", "velocity", "vocoder"):
-            steps = getattr(self, name).steps
-            if steps < 0 or (steps == 0 and self.start is None):
-                raise ValueError(f"{name}.steps is {steps}; give at least 1, or 0 to leave the stage out and start=WEIGHTS")
+            if getattr(self, name).steps == 0 and self.start is None:
+                raise ValueError(f"{name}.steps is 0, which leaves the stage out: give start=WEIGHTS too, or at least 1 step")
         if self.utterances < 1 or self.recordings_weight < 0:
             raise ValueError(
                 f"utterances {self.utterances} are at least 1, recordings_weight {self.recordings_weight} at least 0"

@@ -28,6 +28,9 @@ def test_the_shipped_configurations_say_which_tokenizer_they_train(name: str) ->
         ("tokenizer_image.yaml", "steps=0", "steps is 0"),
         ("tokenizer_speech.yaml", "codes.steps=0", "start=WEIGHTS"),
         ("tokenizer_speech.yaml", "voices=[]", "voices is empty"),
+        ("tokenizer_speech.yaml", "codes.warmup=0", "warmup is 0"),
+        ("tokenizer_speech.yaml", "vocoder.steps=-1", "steps is -1"),
+        ("tokenizer_speech.yaml", "velocity.checkpoint_every=0", "checkpoint_every is 0"),
         ("tokenizer_speech.yaml", "utterances=0", "at least 1"),
     ],
 )

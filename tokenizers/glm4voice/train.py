@@ -18,7 +18,7 @@ class Schedule:
     """How a stage is optimised: AdamW with linear warm-up and cosine decay to a twentieth.
 
     Attributes:
-        steps: Steps in all, also across resumes.
+        steps: Steps in all, also across resumes; 0 leaves a stage out.
         learning_rate: The highest rate.
         warmup: Steps of rising rate.
         checkpoint_every: Steps between checkpoints.
@@ -28,6 +28,13 @@ class Schedule:
     learning_rate: float
     warmup: int = 200
     checkpoint_every: int = 250
+
+    def __post_init__(self) -> None:
+        if self.steps < 0:
+            raise ValueError(f"steps is {self.steps}; give at least 1, or 0 to leave the stage out")
+        for name in ("learning_rate", "warmup", "checkpoint_every"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it has to be positive")
 
     def rate(self, step: int) -> float:
         """Learning rate at a step counted from 0."""
