@@ -16,13 +16,22 @@ class StorageError(ValueError):
     """The store cannot do what was asked; the message names the object, what is wrong and what to do."""
 
 
+class AbsentError(StorageError):
+    """There is no object of that key."""
+
+
 class Store(Protocol):
     """Objects by key relative to a root. Everything written is immutable, so there is no overwrite and no rename."""
 
     root: str
 
     def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
-        """Return the bytes of an object, or `length` of them from `offset`; raise `StorageError` if it is absent or shorter."""
+        """Return the bytes of an object, or `length` of them from `offset`.
+
+        Raises:
+            AbsentError: there is no such object.
+            StorageError: it is shorter, or cannot be read.
+        """
         ...
 
     def write(self, key: str, data: bytes) -> None:
@@ -60,7 +69,7 @@ class LocalStore:
                 file.seek(offset)
                 data = file.read() if length is None else file.read(length)
         except FileNotFoundError:
-            raise StorageError(f"{path}: no such object; was it moved, or is the root wrong?") from None
+            raise AbsentError(f"{path}: no such object; was it moved, or is the root wrong?") from None
         if length is not None and len(data) != length:
             raise StorageError(
                 f"{path}: {len(data)} of {length} bytes at {offset}; the object is cut off, restore or rebuild it"

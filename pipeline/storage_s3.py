@@ -9,7 +9,7 @@ from urllib.parse import urlparse
 
 import pyarrow.fs
 
-from omniforge.pipeline.storage import StorageError
+from omniforge.pipeline.storage import AbsentError, StorageError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -196,4 +196,5 @@ class S3Store:
             "EndpointConnectionError": "no answer from the server; check AWS_ENDPOINT_URL and the network",
             "NoCredentialsError": "no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile",
         }.get(str(code), str(error))
-        return StorageError(f"{self.root}/{key}: {code} {status}: {advice}")
+        kind = AbsentError if code == "NoSuchKey" else StorageError
+        return kind(f"{self.root}/{key}: {code} {status}: {advice}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from omniforge.pipeline.storage import StorageError, Store, open_store, put_content, read_verified
+from omniforge.pipeline.storage import AbsentError, StorageError, Store, open_store, put_content, read_verified
 
 
 @pytest.fixture(params=["local", "moto", "localbucket"])
@@ -40,7 +40,7 @@ def test_reading_past_the_end_is_an_error_that_names_the_object(store: Store) ->
 
 
 def test_reading_what_is_absent_is_an_error_that_names_the_object(store: Store) -> None:
-    with pytest.raises(StorageError, match="no/such"):
+    with pytest.raises(AbsentError, match="no/such"):
         store.read("no/such")
 
 
