@@ -16,6 +16,7 @@ import duckdb
 from omniforge.pipeline.catalog import connect, rows
 from omniforge.pipeline.media import read_records
 from omniforge.pipeline.reference import Dataset
+from omniforge.pipeline.storage import LocalStore
 from omniforge.pipeline.tasks import TASKS_OF_KIND
 from omniforge.schemas.record import KINDS, Message, Record
 from omniforge.tokenizers.chat import classify
@@ -150,7 +151,7 @@ def export(dataset: Dataset, writer: Writer, folder: Path, selection: Selection)
         raise ValueError(f"{what}: {error}") from None
     finally:
         connection.close()
-    put(folder / "README.md", writer.card(dataset, selection, licenses, written).encode())
+    LocalStore(str(folder)).write("README.md", writer.card(dataset, selection, licenses, written).encode())
     _write_marker(folder, identity, complete=True)
     return written
 
@@ -204,9 +205,7 @@ def _claim(folder: Path, identity: dict[str, Any]) -> None:
     """Begin an export in an empty folder, or go on with the same one; anything else there is left alone."""
     marker = folder / MARKER
     folder.mkdir(parents=True, exist_ok=True)
-    for half in folder.glob(f"{WRITING}*"):
-        half.unlink()
-    there = [path.name for path in folder.iterdir()]
+    there = [path.name for path in folder.iterdir() if not path.name.startswith(WRITING)]
     if not there:
         _write_marker(folder, identity, complete=False)
         return
@@ -220,10 +219,13 @@ def _claim(folder: Path, identity: dict[str, Any]) -> None:
     if differing:
         told = ", ".join(f"{name} {begun[name]!r}, not {identity[name]!r}" for name in differing)
         raise ValueError(f"{folder} holds another export ({told}); name a new or an empty folder")
+    for half in folder.rglob(f"{WRITING}*"):
+        half.unlink()
 
 
 def _write_marker(folder: Path, identity: dict[str, Any], *, complete: bool) -> None:
-    put(folder / MARKER, json.dumps({**identity, "complete": complete}, indent=1, ensure_ascii=False).encode())
+    told = json.dumps({**identity, "complete": complete}, indent=1, ensure_ascii=False)
+    LocalStore(str(folder)).write(MARKER, told.encode())
 
 
 def _write(
@@ -245,7 +247,7 @@ def _write(
             os.fsync(file.fileno())
         if left:
             lines = (json.dumps(asdict(record), ensure_ascii=False) for record in left)
-            put(_left_path(folder, planned), "\n".join((*lines, "")).encode())
+            LocalStore(str(folder)).write(_left_path(planned), "\n".join((*lines, "")).encode())
         if len(left) < planned.records:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.replace(path)
@@ -253,25 +255,14 @@ def _write(
         temporary.unlink(missing_ok=True)
 
 
-def _left_path(folder: Path, planned: PlannedFile) -> Path:
-    return folder / "left_out" / f"{planned.stem}.jsonl"
+def _left_path(planned: PlannedFile) -> str:
+    return f"left_out/{planned.stem}.jsonl"
 
 
 def _written(writer: Writer, folder: Path, planned: list[PlannedFile]) -> Written:
     left: Counter[str] = Counter()
-    for path in (_left_path(folder, file) for file in planned):
+    for path in (folder / _left_path(file) for file in planned):
         if path.exists():
             left.update(json.loads(line)["reason"] for line in path.read_text(encoding="utf-8").split("\n") if line)
     files = tuple(name for file in planned if (folder / (name := writer.path(file))).exists())
     return Written(files, sum(file.records for file in planned) - left.total(), dict(left.most_common()))
-
-
-def put(path: Path, data: bytes) -> None:
-    """Make a file appear whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{WRITING}{secrets.token_hex(8)}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,18 +1,19 @@
 """Export as the lines that the reference is fine-tuned from: messages, images, audios; media as files, byte for byte."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
-from omniforge.pipeline.export import OWN_TASK, Format, Left, PlannedFile, Selection, Written, put
+from omniforge.pipeline.export import OWN_TASK, Format, Left, PlannedFile, Selection, Written
 from omniforge.pipeline.export_card import jsonl_card
 from omniforge.pipeline.export_record import carried, turns_beside
 from omniforge.pipeline.reference import Dataset
 from omniforge.pipeline.sources.refused import Refused
+from omniforge.pipeline.storage import LocalStore
 from omniforge.pipeline.tasks import TASKS_OF_KIND, SamplePlan, plan_samples
 from omniforge.schemas.exported import FIELD, ExportedMedium
 from omniforge.schemas.record import MediaFile, Record
@@ -54,7 +55,9 @@ class JsonLines:
         """See `Writer.write`. The media are seen on the disk before the file that names them appears."""
         place = f"media/{planned.stem}"
         # Of an export that ended here, media may be left that no line will name.
-        shutil.rmtree(folder / place, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder / place)
+        store = LocalStore(str(folder))
         left: list[Left] = []
         written = 0
         for record in records:
@@ -69,10 +72,9 @@ class JsonLines:
             paths = {media.role: f"{place}/{written // FILES_PER_FOLDER:03d}/{_name(record, media)}" for media in record.media}
             written += len(record.media)
             for media in record.media:
-                put(folder / paths[media.role], media.data)
+                store.write(paths[media.role], media.data)
             text = json.dumps(line(record, plan, paths), ensure_ascii=False).translate(_LINE_ENDS)
             file.write(f"{text}\n".encode())
-        os.sync()
         return left
 
     def card(self, dataset: Dataset, selection: Selection, licenses: list[tuple[str, str, int]], written: Written) -> str:

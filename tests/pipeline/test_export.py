@@ -53,18 +53,19 @@ def test_a_killed_export_leaves_no_half_file_and_is_finished_by_the_next(dataset
     script = f"""
 import os, signal
 from pathlib import Path
-from omniforge.pipeline import export_jsonl
 from omniforge.pipeline.export import Selection, export
+from omniforge.pipeline.export_jsonl import JsonLines
 from omniforge.pipeline.reference import open_dataset
+from omniforge.pipeline.storage import LocalStore
 written = iter(range(5))
-def put(path, data, put=export_jsonl.put):
+def write(store, key, data, write=LocalStore.write):
     if next(written, None) is None:
-        path.with_name(".writing-half").write_bytes(data[:9])
+        Path(store.root, key).with_name(".writing-half").write_bytes(data[:9])
         os.kill(os.getpid(), signal.SIGKILL)
-    put(path, data)
-export_jsonl.put = put
+    write(store, key, data)
+LocalStore.write = write
 dataset, folder = open_dataset({dataset.reference!r}), Path({str(tmp_path / "out")!r})
-export(dataset, export_jsonl.JsonLines(records_per_file=1), folder, Selection())
+export(dataset, JsonLines(records_per_file=1), folder, Selection())
 """
     done = subprocess.run([sys.executable, "-c", script], check=False, timeout=120)
     assert done.returncode == -signal.SIGKILL
@@ -73,15 +74,19 @@ export(dataset, export_jsonl.JsonLines(records_per_file=1), folder, Selection())
     there = contents(tmp_path / "out")
     assert len(list((tmp_path / "out").glob("*.jsonl"))) == 1
     assert all(whole[name] == data for name, data in there.items() if ".writing-" not in name and name != "export.json")
+    (tmp_path / "out" / "left_out").mkdir()
+    (tmp_path / "out" / "left_out" / ".writing-half").write_text("{")
     export(dataset, ONE_EACH, tmp_path / "out", Selection())
     assert contents(tmp_path / "out") == whole
 
 
 def test_a_folder_of_other_things_is_left_alone(dataset, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
+    (tmp_path / ".writing-thesis").write_text("half of it")
     with pytest.raises(ValueError, match="is no export"):
         export(dataset, JsonLines(), tmp_path, Selection())
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
+    assert (tmp_path / ".writing-thesis").read_text() == "half of it"
     assert not list(tmp_path.glob("*.jsonl"))
 
 
