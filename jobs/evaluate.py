@@ -46,9 +46,9 @@ def run(options: argparse.Namespace) -> int:
     """Run the suite; write `evaluation.json`, `evaluation.md` and a chart of each curve; say what was found."""
     import torch
 
-    from omniforge.jobs.evaluation_speech import speech_tools, voice_groups
+    from omniforge.jobs.evaluation_speech import speech_tools, training_speech, voice_groups
     from omniforge.jobs.generate import checkpoint_origin
-    from omniforge.synth.voices import EMBEDDED_VOICES, FLITE_VOICES
+    from omniforge.synth.voices import FLITE_VOICES
     from omniforge.trainer.evaluate.bench import bench_of, model_responder
     from omniforge.trainer.evaluate.report import markdown, summarise
     from omniforge.trainer.evaluate.run import run_suite
@@ -57,15 +57,16 @@ def run(options: argparse.Namespace) -> int:
 
     # Tokenizers run on the CPU whatever the model runs on, and the number of threads moves what they give.
     torch.set_num_threads(1)
-    groups = voice_groups((*EMBEDDED_VOICES, *(FLITE_VOICES if options.held_out_engine else ())))
-    suite = _suite(options, tuple(groups))
     codecs = Codecs(checkpoint_origin(options))
+    speech, told = training_speech(codecs.origin.reference)
+    groups = voice_groups(tuple(dict.fromkeys((*speech.voices, *(FLITE_VOICES if options.held_out_engine else ())))))
+    suite = _suite(options, tuple(groups))
     model = load_pretrained(options.checkpoint, device=options.device).eval()
     codecs.check_model(model)
-    tools = speech_tools(groups)
+    tools = speech_tools(groups, speech.engines)
     responder = model_responder(model, codecs, options.batch)
     bench = bench_of(responder, codecs, tools, samples=options.samples, seed=options.seed)
-    facts = _facts(options, model, codecs, tools)
+    facts = {**_facts(options, model, codecs, tools), "voices of the training": told}
     output = Path(options.output)
     results = run_suite(suite, bench, output, facts, on_task=_progress)
     summary = summarise(suite, results, facts, options.seed)

@@ -3,11 +3,16 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from omniforge.synth.config import SynthConfig
+from omniforge.jobs.config import from_mapping
+from omniforge.pipeline.catalog import lineage
+from omniforge.pipeline.reference import open_dataset
+from omniforge.pipeline.storage import StorageError
+from omniforge.synth.config import Options, SynthConfig
 from omniforge.synth.roundtrip import Recogniser, word_errors
 from omniforge.synth.synthesiser import Line, Synthesiser
 from omniforge.synth.tts.engine import SpeechError
@@ -36,9 +41,39 @@ def voice_groups(voices: Sequence[Voice]) -> dict[str, tuple[Voice, ...]]:
     return {name: table for name, table in groups.items() if table}
 
 
-def speech_tools(groups: Mapping[str, Sequence[Voice]]) -> SpeechTools:
-    """Load the engines of the voices, and the embedded recogniser."""
-    synthesiser = Synthesiser(SynthConfig(voices=tuple(voice for table in groups.values() for voice in table)))
+def training_speech(reference: str) -> tuple[SynthConfig, str]:
+    """Return how the training data of a model was spoken, and in words whence that is known.
+
+    Every synthesis below the token dataset counts. Where the dataset cannot be read any more, or says of none, it is assumed to
+    have been spoken by the embedded table.
+
+    Raises:
+        ConfigError: What a synthesis recorded is none for this version of omniforge.
+    """
+    try:
+        below = lineage(open_dataset(reference)).datasets
+    except StorageError:
+        return SynthConfig(), "embedded table, assumed: the training data cannot be read"
+    spoken: dict[str, SynthConfig] = {}
+    for dataset in below:
+        content = dataset.manifest.content
+        recorded = content.config.get("synth", {}).get("speech")
+        if recorded is not None:
+            name = f"{content.name}@sha256:{dataset.manifest.content_sha256[:16]}"
+            spoken[name] = from_mapping(
+                SynthConfig, {part: recorded[part] for part in ("engines", "voices") if part in recorded}, name
+            )
+    if not spoken:
+        return SynthConfig(), "embedded table, assumed: the training data records no synthesis"
+    engines = {name: options for config in spoken.values() for name, options in config.engines.items()}
+    voices = tuple(dict.fromkeys(voice for config in spoken.values() for voice in config.voices))
+    return SynthConfig(engines=engines, voices=voices), f"recorded by {', '.join(spoken)}"
+
+
+def speech_tools(groups: Mapping[str, Sequence[Voice]], engines: Mapping[str, Options] = MappingProxyType({})) -> SpeechTools:
+    """Load the engines of the voices, by `engines` with options, and the embedded recogniser."""
+    table = tuple(voice for voices in groups.values() for voice in voices)
+    synthesiser = Synthesiser(SynthConfig(voices=table, engines=engines))
     ears = Recogniser.load()
     tables = hashlib.sha256(repr({name: tuple(table) for name, table in groups.items()}).encode()).hexdigest()[:16]
     return SpeechTools(

@@ -3,8 +3,9 @@
 import argparse
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +13,16 @@ import torch
 from evaluation_oracle import Oracle, bench
 from safetensors.torch import load_file, save_file
 from tiny_checkpoint import save_checkpoint, save_tokenizers
+from token_datasets import commit_unit, made_dataset, make_sample
 
 from omniforge.jobs import evaluate
 from omniforge.jobs.cli import main
 from omniforge.jobs.config import ConfigError
-from omniforge.jobs.evaluation_speech import speech_tools, voice_groups
-from omniforge.synth.voices import EMBEDDED_VOICES, Voice
+from omniforge.jobs.evaluation_speech import speech_tools, training_speech, voice_groups
+from omniforge.pipeline.manifest import publish
+from omniforge.pipeline.storage import open_store
+from omniforge.synth.config import SynthConfig
+from omniforge.synth.voices import EMBEDDED_VOICES, FLITE_VOICES, Voice
 from omniforge.trainer.evaluate.bench import SpeechTools
 from omniforge.trainer.evaluate.scores import figures
 from omniforge.trainer.evaluate.speech_tasks import say_sentences, transcribe_sentences
@@ -61,7 +66,7 @@ def test_an_evaluation_run_twice_gives_the_same_files(checkpoint: Path, tmp_path
     summary = json.loads(one["evaluation.json"])
     assert set(summary["tasks"]) == set(TASKS.split(","))
     assert {"checkpoint", "tokenizers", "samples", "seed", "first scene", "speech", "environment"} <= set(summary["facts"])
-    assert {"scenes", "sentences", "code"} <= set(summary["facts"])
+    assert {"scenes", "sentences", "code", "voices of the training"} <= set(summary["facts"])
     assert summary["tasks"]["t2i"]["figures"]["rendered"]["all"]["value"] == 1.0
 
 
@@ -127,6 +132,29 @@ def test_speech_depends_on_text_and_key_alone(tools: SpeechTools) -> None:
     speak("Something else.", "2 sentence")
     assert np.array_equal(once, speak("A red star.", "1 sentence"))
     assert once.shape != speak("A red star.", "3 sentence").shape
+
+
+def test_the_voices_of_the_training_are_those_of_its_synthesis(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    entry = commit_unit(store, "made", [make_sample("t2i", 1)])
+    table = (*EMBEDDED_VOICES[:3], *FLITE_VOICES[:2])
+    config = {"synth": {"speech": {**asdict(SynthConfig(voices=table, engines={"flite": {"program": "flite"}}))}}}
+    common: dict[str, Any] = {"layer": "tokens", "entries": {entry.unit: entry}, "code_version": "0", "models": {}}
+    spoken = publish(store, name="made-sdvi", config=json.loads(json.dumps(config)), inputs=(), **common)
+    publish(store, name="model", config={}, inputs=(f"made-sdvi@sha256:{spoken.content_sha256}",), **common)
+    speech, told = training_speech(f"{tmp_path}/model@latest")
+    assert speech.voices == table
+    assert speech.engines == {"flite": {"program": "flite"}}
+    assert told == f"recorded by made-sdvi@sha256:{spoken.content_sha256[:16]}"
+
+
+def test_voices_that_nobody_recorded_are_assumed_and_that_is_said(tmp_path: Path) -> None:
+    tokens = made_dataset(tmp_path, {"t2i": 1})
+    for reference, why in ((tokens.reference, "records no synthesis"), (f"{tmp_path}/gone@v1", "cannot be read")):
+        speech, told = training_speech(reference)
+        assert speech.voices == EMBEDDED_VOICES
+        assert "assumed" in told
+        assert why in told
 
 
 def test_voices_are_grouped_by_what_training_knows_of_them() -> None:
