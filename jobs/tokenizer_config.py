@@ -151,6 +151,9 @@ class SpeechTraining:
             raise ValueError("voices is empty; give factors, or changed_share=0")
 
 
+_FILES = frozenset({"data", "start", "perceptual_network"})
+"""Settings that name files or folders."""
+
 KINDS: dict[str, type[ImageTraining] | type[SpeechTraining]] = {"magvit2": ImageTraining, "glm4voice": SpeechTraining}
 
 
@@ -172,26 +175,30 @@ class Trained:
     """What a training was made from, for the model card and to hold a resumed run against.
 
     Attributes:
-        settings: The configuration without `output` and `card`; of `data` the folder's name alone.
+        settings: The configuration without `output` and `card`; of files and folders the names alone.
         data: What was read there: counts by name, and the fingerprint of the contents.
+        made_with: What else decides the weights: the fingerprints of those to start with (and of a perceptual network), and
+            the precision.
         card: Words for the model card.
     """
 
     settings: dict[str, Any]
     data: dict[str, Any]
+    made_with: dict[str, Any]
     card: dict[str, str]
 
 
-def trained(config: ImageTraining | SpeechTraining, data: dict[str, Any]) -> Trained:
+def trained(config: ImageTraining | SpeechTraining, data: dict[str, Any], made_with: dict[str, Any]) -> Trained:
     """Record a training; what lies elsewhere on another machine is left out."""
     settings = dataclasses.asdict(config)
     del settings["output"]
     card = settings.pop("card")
-    for name in ("data", "start"):
-        # The name alone: a path says where this machine keeps its files.
-        settings[name] = settings[name] and Path(settings[name]).name
+    for values in (settings, settings.get("losses", {})):
+        for name in _FILES & values.keys():
+            # The name alone: a path says where this machine keeps its files.
+            values[name] = values[name] and Path(values[name]).name
     plain: dict[str, Any] = json.loads(json.dumps(settings))
-    return Trained(settings=plain, data=data, card=card)
+    return Trained(settings=plain, data=data, made_with=made_with, card=card)
 
 
 def contents_fingerprint(contents: Iterable[bytes]) -> str:
@@ -206,7 +213,8 @@ def claim_output(output: Path, name: str, record: Trained) -> None:
     """Write the record beside the weights to come; one that is there already is of a run to go on with.
 
     Raises:
-        ConfigError: The folder holds a training with other settings or data.
+        ConfigError: The folder holds a training with other settings, data, weights to start with or precision, or a checkpoint
+            of which nothing says what it is of.
     """
     path = output / f"{name}_training.json"
     wanted = dataclasses.asdict(record)
@@ -215,8 +223,13 @@ def claim_output(output: Path, name: str, record: Trained) -> None:
         if differing := _differences(found, wanted):
             raise ConfigError(
                 f"{output} holds a training that differs in {', '.join(differing)}. Give another output; start={output} begins "
-                "with its weights."
+                "with its weights. (The precision is that of the device; go on with one like the first.)"
             )
+    elif checkpoints := sorted({*output.glob("checkpoint.pt"), *output.glob("checkpoints/*.pt")}):
+        raise ConfigError(
+            f"{output} holds {checkpoints[0].relative_to(output)} and no {path.name}, so nothing says of which training it is. "
+            "Give another output, or remove the checkpoint to begin anew."
+        )
     output.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
@@ -224,9 +237,17 @@ def claim_output(output: Path, name: str, record: Trained) -> None:
 
 
 def _differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    there, here = _compared(found), _compared(wanted)
     return [
-        f"{name} ({found[part].get(name)!r} there, {wanted[part].get(name)!r} here)"
-        for part in ("settings", "data")
-        for name in sorted({*found[part], *wanted[part]})
-        if found[part].get(name) != wanted[part].get(name)
+        f"{name} ({there.get(name)!r} there, {here.get(name)!r} here)"
+        for name in sorted({*there, *here})
+        if there.get(name) != here.get(name)
     ]
+
+
+def _compared(record: dict[str, Any]) -> dict[str, Any]:
+    """Return all that decides the weights, flat; of files and folders that is the contents, whatever their names."""
+    settings: dict[str, Any] = dict(record["settings"])
+    losses = {f"losses.{name}": value for name, value in settings.pop("losses", {}).items() if name not in _FILES}
+    named = {name: value for name, value in settings.items() if name not in _FILES}
+    return {**named, **losses, **record["data"], **record.get("made_with", {})}

@@ -15,8 +15,9 @@ from omniforge.jobs.tokenizer_config import ImageTraining, claim_output, content
 from omniforge.jobs.tokenizer_held_out import held_out
 from omniforge.pipeline.sources.chance import Chance
 from omniforge.pipeline.sources.scenes import render
-from omniforge.tokenizers.magvit2.train import TrainingConfig, train_tokenizer
+from omniforge.tokenizers.magvit2.train import TokenizerTraining, TrainingConfig, train_tokenizer
 from omniforge.tokenizers.pictures import picture_to_pixels
+from omniforge.tokenizers.precision import training_precision
 
 LOG = logging.getLogger(__name__)
 
@@ -30,11 +31,16 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 def train_image_tokenizer(config: ImageTraining) -> None:
     """Train a tokenizer and leave it in a folder that `ImageTokenizer.load` reads; run again, it goes on from its checkpoint.
 
-    A training that was killed anywhere and run again ends with the same weights as one that never stopped.
+    A training that was killed anywhere and run again ends with the same weights as one that never stopped. On a CPU it
+    computes with one thread.
 
     Raises:
-        ValueError: A folder without pictures to train on, or one that holds a training with other settings.
+        ValueError: A folder without pictures to train on, weights to start with or a perceptual network that do not fit, or
+            an output that holds a training with other settings. Nothing is written then.
     """
+    if torch.device(config.device).type == "cpu":
+        # Sums, and so weights, depend on the number of threads.
+        torch.set_num_threads(1)
     output = Path(config.output)
     paths: tuple[Path, ...] = ()
     data: dict[str, Any] = {"pictures": 0, "held_out": 0}
@@ -51,9 +57,21 @@ def train_image_tokenizer(config: ImageTraining) -> None:
             "held_out": len(found) - len(paths),
             "fingerprint": contents_fingerprint(path.read_bytes() for path in paths),
         }
-    claim_output(output, NAME, trained(config, data))
+    training = TokenizerTraining(config.sizes, _settings(config))
     network = config.losses.perceptual_network
-    settings = TrainingConfig(
+    made_with = {
+        "start": training.start_fingerprint,
+        "perceptual_network": None if network is None else contents_fingerprint([Path(network).read_bytes()]),
+        "precision": training_precision(config.device),
+    }
+    claim_output(output, NAME, trained(config, data, made_with))
+    resume = (output / "checkpoint.pt").is_file()
+    train_tokenizer(training, picture_batches(paths, config), output, resume=resume)
+
+
+def _settings(config: ImageTraining) -> TrainingConfig:
+    network = config.losses.perceptual_network
+    return TrainingConfig(
         steps=config.steps,
         learning_rate=config.learning_rate,
         warmup=config.warmup,
@@ -70,8 +88,6 @@ def train_image_tokenizer(config: ImageTraining) -> None:
         device=config.device,
         save_every=config.save_every,
     )
-    resume = (output / "checkpoint.pt").is_file()
-    train_tokenizer(config.sizes, settings, picture_batches(paths, config), output, resume=resume)
 
 
 def picture_paths(folder: Path) -> tuple[Path, ...]:

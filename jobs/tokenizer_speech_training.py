@@ -14,9 +14,11 @@ from omniforge.jobs.tokenizer_speech_data import SpeechData, read_speech, traina
 from omniforge.jobs.tokenizer_speech_sentences import sentences
 from omniforge.tokenizers.glm4voice.examples import SpeechExample, collect
 from omniforge.tokenizers.glm4voice.export import export
-from omniforge.tokenizers.glm4voice.files import find_files
+from omniforge.tokenizers.glm4voice.files import SpeechFiles, find_files
 from omniforge.tokenizers.glm4voice.mel import OUTPUT_RATE, SAMPLE_RATE, resample
-from omniforge.tokenizers.glm4voice.train_parts import FEATURES, PartSchedules, train_parts
+from omniforge.tokenizers.glm4voice.tokenizer import SpeechTokenizer
+from omniforge.tokenizers.glm4voice.train_parts import FEATURES, PartSchedules, require_embedded_sizes, train_parts
+from omniforge.tokenizers.precision import training_precision
 
 _LOG = logging.getLogger(__name__)
 NAME = "glm4voice"
@@ -71,14 +73,16 @@ def train_speech_tokenizer(config: SpeechTraining) -> None:
 
     Four stages: the encoder with its codes, the mel that codes mean, the flow from there, the vocoder. Each keeps a checkpoint
     in `output/checkpoints`, moved into place whole. Run again, it goes on from there: it speaks the same sentences, sees the
-    same batches and ends with the same weights as a training that was never stopped.
+    same batches and ends with the same weights as a training that was never stopped. It computes on a CPU, with one thread.
 
     Raises:
-        ValueError: `data` does not exist, the weights to start with have other sizes, or `output` holds a training with other
-            settings.
+        ValueError: `data` does not exist, the weights to start with are not there or of other sizes, or `output` holds a
+            training with other settings. Nothing is written then.
     """
+    # Sums, and so weights, depend on the number of threads.
+    torch.set_num_threads(1)
     output = Path(config.output)
-    start = None if config.start is None else find_files(config.start)
+    start, start_fingerprint = (None, None) if config.start is None else _start(config.start)
     speaker = Speaker()
     read = _NO_DATA if config.data is None else read_speech(Path(config.data), speaker.symbols)
     data = {
@@ -87,7 +91,8 @@ def train_speech_tokenizer(config: SpeechTraining) -> None:
         "recordings_left_out": read.left_out,
         "fingerprint": read.fingerprint,
     }
-    claim_output(output, NAME, trained(config, data))
+    made_with = {"start": start_fingerprint, "precision": training_precision("cpu")}
+    claim_output(output, NAME, trained(config, data, made_with))
     _LOG.info("%d texts, %d recordings read; %d sentences to speak", len(read.texts), len(read.recordings), config.utterances)
     encoder, flow, hift = train_parts(
         collect(synthetic_examples(speaker, read.texts, config), **FEATURES),
@@ -100,3 +105,9 @@ def train_speech_tokenizer(config: SpeechTraining) -> None:
         seed=config.seed,
     )
     export(output, encoder, flow, hift)
+
+
+def _start(source: str) -> tuple[SpeechFiles, str]:
+    files = find_files(source)
+    require_embedded_sizes(files, source)
+    return files, SpeechTokenizer(files, source).fingerprint

@@ -1,5 +1,7 @@
 """Where bfloat16 is worth computing in."""
 
+from typing import Literal
+
 import torch
 
 
@@ -19,3 +21,8 @@ def computes_bfloat16(device: str) -> bool:
         capabilities = torch.cpu.get_capabilities()
         return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     return False
+
+
+def training_precision(device: str) -> Literal["bfloat16", "float32"]:
+    """Name what a training of a tokenizer computes in on a device; other weights come out of the other."""
+    return "bfloat16" if computes_bfloat16(device) else "float32"

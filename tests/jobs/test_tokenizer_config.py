@@ -48,22 +48,41 @@ def test_stages_may_be_left_out_where_there_are_weights_to_start_with() -> None:
     assert config.codes.steps == 0
 
 
-def _claim(folder: Path, *overrides: str, **data: Any) -> None:
-    claim_output(folder, "magvit2", trained(training_config("tokenizer_image.yaml", overrides), data))
+def _claim(folder: Path, *overrides: str, made_with: dict[str, Any] | None = None, **data: Any) -> None:
+    claim_output(folder, "magvit2", trained(training_config("tokenizer_image.yaml", overrides), data, made_with or {}))
 
 
 def test_the_record_beside_the_weights_holds_settings_and_no_paths(tmp_path: Path) -> None:
-    _claim(tmp_path, "output=/a/b", "data=/c/pictures", "start=/d/before", pictures=3)
+    overrides = ("output=/a/b", "data=/c/pictures", "start=/d/before", "losses.perceptual_network=/e/network.pt")
+    _claim(tmp_path, *overrides, pictures=3)
     text = (tmp_path / "magvit2_training.json").read_text()
     record = json.loads(text)
     assert record["settings"]["data"] == "pictures"
     assert record["settings"]["start"] == "before"
+    assert record["settings"]["losses"]["perceptual_network"] == "network.pt"
     assert record["data"] == {"pictures": 3}
-    assert not any(part in text for part in ("/a", "/c", "/d"))
+    assert not any(part in text for part in ("/a", "/c", "/d", "/e"))
 
 
 def test_the_same_training_may_go_on_elsewhere_and_one_on_other_data_may_not(tmp_path: Path) -> None:
     _claim(tmp_path, "data=/c/pictures", fingerprint="one")
-    _claim(tmp_path, "data=/moved/pictures", fingerprint="one")
+    _claim(tmp_path, "data=/moved/photographs", "start=/moved/weights", fingerprint="one")
     with pytest.raises(ConfigError, match=r"fingerprint \('one' there, 'two' here\)"):
         _claim(tmp_path, "data=/c/pictures", fingerprint="two")
+    with pytest.raises(ConfigError, match=r"losses.entropy \(0.02 there, 0.5 here\)"):
+        _claim(tmp_path, "data=/c/pictures", "losses.entropy=0.5", fingerprint="one")
+
+
+@pytest.mark.parametrize("what", ["start", "perceptual_network", "precision"])
+def test_a_training_does_not_go_on_from_other_contents_under_the_same_name(tmp_path: Path, what: str) -> None:
+    _claim(tmp_path, made_with={what: "one"})
+    with pytest.raises(ConfigError, match=rf"differs in {what} \('one' there, 'two' here\)"):
+        _claim(tmp_path, made_with={what: "two"})
+
+
+@pytest.mark.parametrize("checkpoint", ["checkpoint.pt", "checkpoints/codes.pt"])
+def test_a_checkpoint_without_a_record_is_refused(tmp_path: Path, checkpoint: str) -> None:
+    (tmp_path / checkpoint).parent.mkdir(exist_ok=True)
+    (tmp_path / checkpoint).touch()
+    with pytest.raises(ConfigError, match=rf"holds {checkpoint} and no magvit2_training.json.*Give another output, or remove"):
+        _claim(tmp_path)

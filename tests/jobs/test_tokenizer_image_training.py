@@ -1,6 +1,7 @@
 import itertools
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ import torch
 from PIL import Image
 
 from omniforge.jobs.config import ConfigError
-from omniforge.jobs.tokenizer_config import ImageTraining
+from omniforge.jobs.tokenizer_config import EMBEDDED_SIZES, ImageLosses, ImageTraining
 from omniforge.jobs.tokenizer_held_out import held_out
 from omniforge.jobs.tokenizer_image_training import picture_batches, picture_paths, train_image_tokenizer
 from omniforge.tokenizers.magvit2.tokenizer import ImageTokenizer
 from omniforge.tokenizers.magvit2.train import TokenizerTraining
+from omniforge.tokenizers.precision import computes_bfloat16
 
 torch.set_num_threads(1)
 
@@ -102,3 +104,39 @@ def test_training_starts_from_given_weights(tmp_path: Path) -> None:
     train_image_tokenizer(_training(output=str(tmp_path), start="embedded", warmup=100))
     started, embedded = ImageTokenizer.load(tmp_path).model.state_dict(), ImageTokenizer.load("embedded").model.state_dict()
     assert all(torch.allclose(started[key], embedded[key], atol=0.02) for key in embedded)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        ({"start": "embeded"}, "embeded"),
+        ({"start": "embedded", "sizes": replace(EMBEDDED_SIZES, decoder=EMBEDDED_SIZES.encoder)}, "other sizes"),
+        ({"losses": ImageLosses(perceptual=0.5)}, "give both"),
+    ],
+)
+def test_a_training_that_cannot_start_does_not_take_its_folder(tmp_path: Path, mistake: dict[str, Any], message: str) -> None:
+    output = tmp_path / "output"
+    with pytest.raises(ValueError, match=message):
+        train_image_tokenizer(_training(output=str(output), **mistake))
+    assert not output.exists()
+
+
+def test_a_training_computes_with_one_thread_and_does_not_go_on_in_another_precision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.set_num_threads(2)
+    train_image_tokenizer(_training(output=str(tmp_path)))
+    assert torch.get_num_threads() == 1
+    other = not computes_bfloat16("cpu")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": other})
+    with pytest.raises(ConfigError, match="differs in precision"):
+        train_image_tokenizer(_training(output=str(tmp_path)))
+
+
+def test_a_training_does_not_go_on_from_other_weights_of_the_same_name(tmp_path: Path) -> None:
+    for name, seed in (("one", 1), ("two", 2)):
+        train_image_tokenizer(_training(output=str(tmp_path / name / "start"), seed=seed))
+    config = _training(output=str(tmp_path / "output"), start=str(tmp_path / "one" / "start"))
+    train_image_tokenizer(config)
+    with pytest.raises(ConfigError, match="differs in start"):
+        train_image_tokenizer(replace(config, start=str(tmp_path / "two" / "start")))

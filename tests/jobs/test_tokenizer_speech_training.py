@@ -16,7 +16,7 @@ from omniforge.jobs.tokenizer_speech_training import (
     synthetic_examples,
     train_speech_tokenizer,
 )
-from omniforge.tokenizers.glm4voice.files import find_files
+from omniforge.tokenizers.glm4voice.files import CONFIG_NAME, EMBEDDED, find_files
 from omniforge.tokenizers.glm4voice.mel import output_mel
 from omniforge.tokenizers.glm4voice.tokenizer import SpeechTokenizer
 
@@ -108,3 +108,39 @@ def test_a_whole_training_from_nothing_loads(tmp_path):
     assert SpeechTokenizer.load(str(tmp_path)).codebook_size == 2048
     record = json.loads((tmp_path / "glm4voice_training.json").read_text())
     assert record["settings"]["codes"]["steps"] == 1
+
+
+def own_weights(folder, change):
+    """Lay out the embedded weights with a changed configuration."""
+    folder.mkdir()
+    for path in EMBEDDED.glob("glm4voice*.safetensors"):
+        (folder / path.name).symlink_to(path)
+    content = json.loads((EMBEDDED / CONFIG_NAME).read_text())
+    change(content)
+    (folder / CONFIG_NAME).write_text(json.dumps(content))
+    return str(folder)
+
+
+def more_steps(content):
+    content["steps"] = 10
+
+
+def other_heads(content):
+    content["tokenizer"]["encoder_attention_heads"] = 8
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [(more_steps, r"steps \(10, trained is 4\)"), (other_heads, r"tokenizer.encoder_attention_heads \(8, trained is 4\)")],
+)
+def test_weights_of_another_configuration_with_the_same_shapes_are_no_start(tmp_path, change, message):
+    start = own_weights(tmp_path / "start", change)
+    with pytest.raises(ValueError, match=message):
+        train_speech_tokenizer(training(output=str(tmp_path / "output"), start=start))
+    assert not (tmp_path / "output").exists()
+
+
+def test_a_start_that_is_not_there_does_not_take_the_folder(tmp_path):
+    with pytest.raises(ValueError, match="embeded"):
+        train_speech_tokenizer(training(output=str(tmp_path / "output"), start="embeded"))
+    assert not (tmp_path / "output").exists()

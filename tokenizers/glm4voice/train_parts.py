@@ -1,6 +1,6 @@
 """Train all parts of the embedded speech tokenizer from features: codes first, then what decodes them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -8,7 +8,7 @@ from typing import Any, Final
 import torch
 
 from omniforge.tokenizers.glm4voice.config import EncoderConfig, FlowConfig, HiftConfig
-from omniforge.tokenizers.glm4voice.embedded_sizes import DECODER, MEL_SCALE, TOKENIZER
+from omniforge.tokenizers.glm4voice.embedded_sizes import DECODER, MEL_SCALE, STEPS, TOKENIZER
 from omniforge.tokenizers.glm4voice.encoder import SpeechEncoder
 from omniforge.tokenizers.glm4voice.examples import SpeechFeatures
 from omniforge.tokenizers.glm4voice.export import round_to_half
@@ -38,6 +38,29 @@ class PartSchedules:
     condition: Schedule
     velocity: Schedule
     vocoder: Schedule
+
+
+def require_embedded_sizes(files: SpeechFiles, source: str) -> None:
+    """Refuse weights to start with whose configuration is not the one that is trained and written here.
+
+    Shapes alone would not tell: heads, blocks, Euler steps and guidance have none.
+
+    Raises:
+        ValueError: They differ; every difference is named.
+    """
+    there = _flat({"tokenizer": files.tokenizer_config, "decoder": files.decoder_config, "steps": files.steps})
+    here = _flat({"tokenizer": TOKENIZER, "decoder": DECODER, "steps": STEPS})
+    differing = [name for name in sorted({*there, *here}) if there.get(name) != here.get(name)]
+    if differing:
+        named = ", ".join(f"{name} ({there.get(name)!r}, trained is {here.get(name)!r})" for name in differing)
+        raise ValueError(f"start {source}: another configuration than the embedded one: {named}. Leave out start.")
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return found
 
 
 def new_learner(symbols: int, start: SpeechFiles | None) -> CodeLearner:
