@@ -52,15 +52,26 @@ class RoundtripConfig:
 class Verdict:
     """What was measured of one utterance.
 
-    `why` is empty when it is `ok`. `silence` and `clipping` are shares from 0 to 1; `wer` is None when nobody listened.
+    `sound` says what is wrong with the sound or its rate, `words` what is wrong with what was heard; both are empty when it is
+    `ok`. `silence` and `clipping` are shares from 0 to 1; `wer` is None when nobody listened.
     """
 
     wer: float | None
     words_per_second: float
     silence: float
     clipping: float
-    ok: bool
-    why: str
+    sound: str
+    words: str
+
+    @property
+    def ok(self) -> bool:
+        """Nothing is wrong."""
+        return not self.why
+
+    @property
+    def why(self) -> str:
+        """All that is wrong."""
+        return "; ".join(problem for problem in (self.sound, self.words) if problem)
 
 
 class Recogniser:
@@ -150,13 +161,15 @@ def judge(reference: str, heard: str | None, samples: npt.NDArray[np.float32], c
     clipping = float(np.mean(np.abs(samples) >= 0.999)) if samples.size else 0.0
     rate = len(words) / seconds if seconds else 0.0
     wer = None if heard is None else word_error_rate(reference, heard)
-    problems = [
-        _sound_problem(samples, levels, silence, clipping, config),
-        _rate_problem(rate, len(words), config),
-        "" if heard is None or wer is None else _word_problem(reference, heard, wer, len(words), config),
-    ]
-    why = "; ".join(problem for problem in problems if problem)
-    return Verdict(wer=wer, words_per_second=rate, silence=silence, clipping=clipping, ok=not why, why=why)
+    sound = (_sound_problem(samples, levels, silence, clipping, config), _rate_problem(rate, len(words), config))
+    return Verdict(
+        wer=wer,
+        words_per_second=rate,
+        silence=silence,
+        clipping=clipping,
+        sound="; ".join(problem for problem in sound if problem),
+        words="" if heard is None or wer is None else _word_problem(reference, heard, wer, len(words), config),
+    )
 
 
 def _levels(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from omniforge.schemas.record import Refusal
 from omniforge.synth.augment import augment
@@ -13,11 +14,19 @@ from omniforge.synth.config import SynthConfig
 from omniforge.synth.listener import Listener
 from omniforge.synth.normalise import normalise
 from omniforge.synth.quality import QualityModel
-from omniforge.synth.roundtrip import Recogniser, judge
+from omniforge.synth.roundtrip import Recogniser, Verdict, judge
 from omniforge.synth.synthesiser import Line, Synthesiser, Take
 from omniforge.synth.tts.engine import Engine, SpeechError
 from omniforge.synth.utterance import Spoken, Utterance
 from omniforge.synth.voices import Voice
+
+
+@dataclass(frozen=True, slots=True)
+class _Rejected:
+    """Why what a voice said is not kept; `unread` where its engine could not read the text."""
+
+    why: str
+    unread: bool = False
 
 
 class Speaker:
@@ -52,39 +61,39 @@ class Speaker:
         the text), or is a retryable failure (a server was out of reach).
         """
         results: dict[int, Spoken | Refusal] = {}
-        problems: dict[int, list[str]] = defaultdict(list)
+        rejected: dict[int, list[_Rejected]] = defaultdict(list)
         waiting = sorted(range(len(utterances)), key=lambda place: -len(utterances[place].text))
         attempt = 0
         while waiting:
             lines = [_line(utterances[place], attempt) for place in waiting]
             for place, line, take in zip(waiting, lines, self._synthesiser.speak(lines), strict=True):
                 outcome = self._checked(utterances[place], line.voice, take)
-                if isinstance(outcome, str):
-                    problems[place].append(f"{line.voice.name}: {outcome}")
+                if isinstance(outcome, _Rejected):
+                    rejected[place].append(outcome)
                 else:
                     results[place] = outcome
             attempt += 1
             for place in waiting:
                 if place not in results and attempt == len(utterances[place].voices):
-                    results[place] = _given_up(utterances[place], problems[place])
+                    results[place] = _given_up(utterances[place], rejected[place])
             waiting = [place for place in waiting if place not in results]
         return [results[place] for place in range(len(utterances))]
 
-    def _checked(self, utterance: Utterance, voice: Voice, take: Take) -> Spoken | Refusal | str:
+    def _checked(self, utterance: Utterance, voice: Voice, take: Take) -> Spoken | Refusal | _Rejected:
         """Listen to a take: what is kept of it, or why another voice should try, or a failure that ends the matter."""
         if isinstance(take, SpeechError):
-            return _out_of_reach(utterance, take) if take.retryable else f"{_UNREADABLE}: {take}"
-        limits = self._config.roundtrip
-        heard = self._listener.hear(utterance.key, take)
-        verdict = judge(utterance.text, heard, take, limits)
-        if heard is not None and not verdict.ok and len(normalise(utterance.text).split()) <= 2:
-            heard = self._hear_in_sentence(utterance.key, voice, take) or heard
-            verdict = judge(utterance.text, heard, take, limits)
+            return _out_of_reach(utterance, take) if take.retryable else _Rejected(f"cannot be read: {take}", unread=True)
+        if problem := judge(utterance.text, None, take, self._config.roundtrip).sound:
+            return _Rejected(problem)
+        listened = self._listen(utterance, voice, take)
+        if isinstance(listened, SpeechError):
+            return _out_of_reach(utterance, listened)
+        heard, verdict = listened
         if not verdict.ok:
-            return verdict.why
+            return _Rejected(verdict.why)
         quality = self._listener.score(utterance.key, take)
-        if quality is not None and quality < limits.min_quality:
-            return f"quality {quality:.2f}"
+        if quality is not None and quality < self._config.roundtrip.min_quality:
+            return _Rejected(f"quality {quality:.2f}")
         spoken = Spoken(
             role=utterance.role,
             text=utterance.text,
@@ -99,16 +108,18 @@ class Speaker:
         )
         return self._augmented(utterance, spoken)
 
-    def _augmented(self, utterance: Utterance, clean: Spoken) -> Spoken:
-        """Make clean speech sound recorded where the seed says so, and measure what is then stored; nothing is refused."""
+    def _augmented(self, utterance: Utterance, clean: Spoken) -> Spoken | Refusal:
+        """Make clean speech sound recorded where the seed says so, and measure what is then stored, which refuses nothing."""
         wanted = self._config.augment
         if utterance.role not in wanted.roles or utterance.task not in wanted.tasks:
             return clean
         samples, augmentation = augment(clean.samples, wanted.effects, utterance.seed)
         if not augmentation:
             return clean
-        heard = self._listener.hear(utterance.key, samples)
-        measured = judge(utterance.text, heard, samples, self._config.roundtrip)
+        listened = self._listen(utterance, clean.voice, samples)
+        if isinstance(listened, SpeechError):
+            return _out_of_reach(utterance, listened)
+        heard, measured = listened
         return replace(
             clean,
             samples=samples,
@@ -120,17 +131,29 @@ class Speaker:
             quality=self._listener.score(utterance.key, samples),
         )
 
-    def _hear_in_sentence(self, key: str, voice: Voice, take: np.ndarray) -> str | None:
-        """Transcribe one or two words behind a sentence that leads up to them: alone they give a recogniser little to go by."""
-        carrier = self._config.carrier
-        before = self._synthesiser.speak([Line(carrier, voice, 0)])[0] if carrier else None
-        if before is None or isinstance(before, SpeechError):
-            return None
-        heard, lead = normalise(self._listener.hear(key, np.concatenate([before, take])) or ""), normalise(carrier)
+    def _listen(
+        self, utterance: Utterance, voice: Voice, samples: npt.NDArray[np.float32]
+    ) -> tuple[str | None, Verdict] | SpeechError:
+        """Hear and judge samples; one or two words that are not understood are heard once more, behind the carrier.
+
+        Gives the error where the engine was out of reach for that sentence.
+        """
+        limits = self._config.roundtrip
+        heard = self._listener.hear(utterance.key, samples)
+        verdict = judge(utterance.text, heard, samples, limits)
+        if heard is None or not verdict.words or not self._config.carrier or len(normalise(utterance.text).split()) > 2:
+            return heard, verdict
+        (before,) = self._synthesiser.speak([Line(self._config.carrier, voice, 0)])
+        if isinstance(before, SpeechError):
+            return before if before.retryable else (heard, verdict)
+        heard = self._hear_behind(utterance.key, before, samples) or heard
+        return heard, judge(utterance.text, heard, samples, limits)
+
+    def _hear_behind(self, key: str, before: npt.NDArray[np.float32], samples: npt.NDArray[np.float32]) -> str:
+        """Transcribe samples behind a sentence that leads up to them: alone, words give a recogniser little to go by."""
+        heard = normalise(self._listener.hear(key, np.concatenate([before, samples])) or "")
+        lead = normalise(self._config.carrier)
         return heard[len(lead) :].strip() if heard.startswith(lead) else heard
-
-
-_UNREADABLE = "cannot be read"
 
 
 def _line(utterance: Utterance, attempt: int) -> Line:
@@ -149,12 +172,12 @@ def _out_of_reach(utterance: Utterance, error: SpeechError) -> Refusal:
     )
 
 
-def _given_up(utterance: Utterance, problems: Sequence[str]) -> Refusal:
-    unread = all(f": {_UNREADABLE}: " in problem for problem in problems)
+def _given_up(utterance: Utterance, rejected: Sequence[_Rejected]) -> Refusal:
+    said = " | ".join(f"{voice.name}: {take.why}" for voice, take in zip(utterance.voices, rejected, strict=True))
     return Refusal(
         source_uri=utterance.source_uri,
         key=utterance.key,
         task=utterance.task,
-        reason="not_speakable" if unread else "roundtrip",
-        detail=f"{utterance.role} {utterance.text[:80]!r}: {' | '.join(problems)}"[:1000],
+        reason="not_speakable" if all(take.unread for take in rejected) else "roundtrip",
+        detail=f"{utterance.role} {utterance.text[:80]!r}: {said}"[:1000],
     )

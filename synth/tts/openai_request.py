@@ -86,7 +86,7 @@ def _put(body: dict[str, Any], path: str, value: object) -> None:
     steps = path.split(".")
     for step, following in zip(steps, [*steps[1:], ""], strict=True):
         missing: Any = value if not following else [] if following.isdecimal() else {}
-        place = int(step) if isinstance(here, list) else step
+        place: Any = int(step) if isinstance(here, list) else step
         if not isinstance(here, list | dict):
             raise TypeError(f"{here!r} has no {step!r}")
         if isinstance(here, list) and place == len(here):

@@ -8,6 +8,7 @@ from omniforge.schemas.record import Refusal
 from omniforge.synth.augment import AugmentConfig, Effect
 from omniforge.synth.config import SynthConfig
 from omniforge.synth.roles import Role, Task
+from omniforge.synth.roundtrip import RoundtripConfig
 from omniforge.synth.speak import Speaker
 from omniforge.synth.tts.engine import SpeechError
 from omniforge.synth.tts.hibari import HibariEngine
@@ -53,6 +54,48 @@ def test_a_single_word_is_heard_again_behind_a_carrier() -> None:
 def test_a_wrong_word_is_refused_behind_the_carrier_too() -> None:
     heard = ["Boat.", "The word is boat."] * 3
     (refused,) = Speaker(CONFIG, {"hibari": ToneEngine()}, Ears(*heard)).speak([utterance("bird")])
+    assert isinstance(refused, Refusal)
+    assert refused.reason == "roundtrip"
+
+
+def test_a_server_out_of_reach_for_the_carrier_is_a_retryable_failure() -> None:
+    engine = ToneEngine(SpeechError("busy", retryable=True), fails_at=CONFIG.carrier)
+    (failed,) = Speaker(CONFIG, {"hibari": engine}, Ears("Burt!")).speak([utterance("bird")])
+    assert isinstance(failed, Refusal)
+    assert (failed.reason, failed.outcome, failed.retryable) == ("exception", "failed", True)
+
+
+def test_without_a_carrier_that_can_be_read_the_word_stands_as_it_was_heard() -> None:
+    engine = ToneEngine(SpeechError("cannot read"), fails_at=CONFIG.carrier)
+    (refused,) = Speaker(CONFIG, {"hibari": engine}, Ears("Burt!", "Bert!", "Boat!")).speak([utterance("bird")])
+    assert isinstance(refused, Refusal)
+    assert (refused.reason, refused.retryable) == ("roundtrip", False)
+
+
+def test_nobody_listens_to_what_sounds_broken() -> None:
+    config = replace(CONFIG, roundtrip=RoundtripConfig(min_peak_db=0.0))
+    engine = ToneEngine()
+    (refused,) = Speaker(config, {"hibari": engine}, Ears()).speak([utterance("bird")])
+    assert isinstance(refused, Refusal)
+    assert refused.reason == "roundtrip"
+    assert "nothing is heard" in refused.detail
+    assert {text for text, _, _ in engine.calls} == {"bird"}
+
+
+@pytest.mark.parametrize("noise", [25.0, 0.0])
+def test_an_augmented_word_is_heard_behind_the_carrier_as_the_clean_one_is(noise: float) -> None:
+    effect = Effect(kind="noise", share=1.0, low=noise, high=noise)
+    ears = Ears("Burt!", "The word is bird.", "Burt!", "The word is bird.")
+    speaker = Speaker(replace(CONFIG, augment=AugmentConfig(effects=(effect,))), {"hibari": ToneEngine()}, ears)
+    (spoken,) = speaker.speak([utterance("bird")])
+    assert isinstance(spoken, Spoken)
+    assert spoken.augmentation.startswith("noise ")
+    assert (spoken.heard, spoken.wer) == ("bird", 0.0)
+
+
+def test_a_reason_does_not_hang_on_what_a_message_says() -> None:
+    ears = Ears(*[": cannot be read: no"] * 3)
+    (refused,) = Speaker(CONFIG, {"hibari": ToneEngine()}, ears).speak([utterance("a red bus stops")])
     assert isinstance(refused, Refusal)
     assert refused.reason == "roundtrip"
 
