@@ -1,5 +1,6 @@
 """The media layer's shards: records to tar members and index rows, and back."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -34,8 +35,11 @@ def commit_records(store: Store, unit: Unit, outcomes: Sequence[Outcome]) -> Led
     broken = {failure.row: failure for failure in failures}
     refusals += [schema_refusal(records[row], failure) for row, failure in broken.items()]
     kept = [record for row, record in enumerate(records) if row not in broken]
-    shard, members = write_tar(file for record in kept for file in _tar_files(record))
-    good = good.with_columns(pl.Series("members", list(_members_by_record(kept, members)), dtype=good.schema["members"]))
+    files = [_tar_files(record) for record in kept]
+    shard, members = write_tar(file for group in files for file in group)
+    lying = iter(members)
+    listed = [_members(record, group, [next(lying) for _ in group]) for record, group in zip(kept, files, strict=True)]
+    good = good.with_columns(pl.Series("members", listed, dtype=good.schema["members"]))
     quarantine = quarantine_frame(refusals, unit)
     return commit(
         store,
@@ -130,45 +134,62 @@ def read_media(store: Store, row: dict[str, Any], roles: Sequence[str] | None = 
     return _media_in(store, row, wanted, start, data)
 
 
+GAP = 1_000_000
+"""Bytes between two records that are read and thrown away rather than asked for apart: a request costs more than they do."""
+
+
 def read_records(store: Store, rows: Sequence[dict[str, Any]]) -> Iterator[Record]:
-    """Read whole records of one shard, by one range read that holds them all; their measures are all that were taken.
+    """Read whole records of one shard, neighbours in one range read; their measures are all that were taken.
 
     Raises:
         StorageError: the shard is absent, or its bytes are not those that the index names.
     """
-    start, data = _read_span(store, rows[0]["shard"], [member for row in rows for member in row["members"]])
+    for run in _runs(rows):
+        start, data = _read_span(store, run[0]["shard"], [member for row in run for member in row["members"]])
+        for row in run:
+            document = next(m for m in row["members"] if m["role"] == "json")
+            measures = json.loads(_cut(store, row, start, data, document))["measures"]
+            wanted = [m for m in row["members"] if m["role"] != "json"]
+            yield replace(record_from_row(row), media=_media_in(store, row, wanted, start, data), measures=measures)
+
+
+def _runs(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Part rows into runs of such as follow each other in the shard with less than `GAP` between."""
+    run: list[dict[str, Any]] = []
+    end = 0
     for row in rows:
-        document = next(m for m in row["members"] if m["role"] == "json")
-        try:
-            measures = json.loads(_cut(data, start, document))["measures"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise StorageError(
-                f"{store.root}/{row['shard']}: {document['name']} is not the record its index names ({error}); restore it"
-            ) from None
-        wanted = [m for m in row["members"] if m["role"] != "json"]
-        yield replace(record_from_row(row), media=_media_in(store, row, wanted, start, data), measures=measures)
+        start, stop = _span(row["members"])
+        if run and not 0 <= start - end < GAP:
+            yield run
+            run = []
+        run.append(row)
+        end = stop
+    if run:
+        yield run
+
+
+def _span(members: Sequence[dict[str, Any]]) -> tuple[int, int]:
+    return span_of(TarMember(m["name"], m["offset"], m["size"]) for m in members)
 
 
 def _read_span(store: Store, shard: str, members: Sequence[dict[str, Any]]) -> tuple[int, bytes]:
-    start, stop = span_of(TarMember(m["name"], m["offset"], m["size"]) for m in members)
+    start, stop = _span(members)
     return start, store.read(shard, start, stop - start)
-
-
-def _cut(data: bytes, start: int, member: dict[str, Any]) -> bytes:
-    return data[member["offset"] - start : member["offset"] - start + member["size"]]
 
 
 def _media_in(
     store: Store, row: dict[str, Any], wanted: Sequence[dict[str, Any]], start: int, data: bytes
 ) -> tuple[MediaFile, ...]:
-    """Cut media out of bytes that begin at `start` of the shard, and hold them against their hashes."""
-    files = tuple(MediaFile(data=_cut(data, start, m), **{name: m[name] for name in FILE_COLUMNS}) for m in wanted)
-    for file, member in zip(files, wanted, strict=True):
-        if file.sha256 != member["sha256"]:
-            raise StorageError(
-                f"{store.root}/{row['shard']}: {member['name']} has other bytes than its index names; restore it"
-            )
-    return files
+    return tuple(MediaFile(data=_cut(store, row, start, data, m), **{name: m[name] for name in FILE_COLUMNS}) for m in wanted)
+
+
+def _cut(store: Store, row: dict[str, Any], start: int, data: bytes, member: dict[str, Any]) -> bytes:
+    """Cut a member out of bytes that begin at `start` of the shard, and hold it against its hash."""
+    payload = data[member["offset"] - start : member["offset"] - start + member["size"]]
+    # An index that an earlier version wrote has no hash of the JSON.
+    if member["sha256"] is not None and hashlib.sha256(payload).hexdigest() != member["sha256"]:
+        raise StorageError(f"{store.root}/{row['shard']}: {member['name']} has other bytes than its index names; restore it")
+    return payload
 
 
 def read_record(store: Store, row: dict[str, Any], roles: Sequence[str] | None = None) -> Record:
@@ -219,24 +240,16 @@ def _document(record: Record) -> bytes:
     return json.dumps(document, ensure_ascii=False, sort_keys=True, allow_nan=False).encode()
 
 
-def _members_by_record(records: Sequence[Record], members: Sequence[TarMember]) -> Iterable[list[dict[str, Any]]]:
-    position = 0
-    for record in records:
-        document, *files = members[position : position + 1 + len(record.media)]
-        position += 1 + len(record.media)
-        yield [
-            {"name": document.name, "role": "json", "format": "json", "offset": document.offset, "size": document.size},
-            *(
-                {
-                    "name": member.name,
-                    "offset": member.offset,
-                    "size": member.size,
-                    "sha256": media.sha256,
-                    **{name: getattr(media, name) for name in FILE_COLUMNS},
-                }
-                for member, media in zip(files, record.media, strict=True)
-            ),
-        ]
+def _members(record: Record, files: Sequence[tuple[str, bytes]], members: Sequence[TarMember]) -> list[dict[str, Any]]:
+    """Say of each file of a record where it lies, what its hash is, and what it is."""
+    kinds = [
+        {"role": "json", "format": "json"},
+        *({name: getattr(file, name) for name in FILE_COLUMNS} for file in record.media),
+    ]
+    return [
+        {"name": member.name, "offset": member.offset, "size": member.size, "sha256": hashlib.sha256(data).hexdigest(), **kind}
+        for (_, data), member, kind in zip(files, members, kinds, strict=True)
+    ]
 
 
 def _writable(text: str) -> str:

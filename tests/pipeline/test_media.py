@@ -10,12 +10,12 @@ import webdataset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from omniforge.pipeline.media import commit_records, quarantine_frame, read_media, read_record
-from omniforge.pipeline.storage import StorageError, Store, read_verified
+from omniforge.pipeline.media import commit_records, quarantine_frame, read_media, read_record, read_records
+from omniforge.pipeline.storage import LocalStore, StorageError, Store, read_verified
 from omniforge.schemas.index import RecordIndex
 from omniforge.schemas.ledger import LedgerEntry
 from omniforge.schemas.quarantine import Quarantine
-from omniforge.schemas.record import Message
+from omniforge.schemas.record import MediaFile, Message
 from omniforge.schemas.table import require_valid
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -90,6 +90,40 @@ def test_media_with_other_bytes_than_the_index_names_are_not_handed_on(local: St
     local.write(row["shard"], bytes(data))
     with pytest.raises(StorageError, match=rf"{member['name']} has other bytes"):
         read_media(local, row)
+
+
+def test_measures_other_than_those_that_were_committed_are_not_handed_on(local: Store, toy: Any) -> None:
+    (row,) = rows_of(local, commit_records(local, toy.unit(), [toy.record(1, measures={"wer": 0.125})]))
+    data = local.read(row["shard"])
+    local.write(row["shard"], data.replace(b'"wer": 0.125', b'"wer": 0.025'))
+    with pytest.raises(StorageError, match=r"\.json has other bytes"):
+        list(read_records(local, [row]))
+
+
+class CountingStore(LocalStore):
+    """A store on a disk that remembers how many bytes each read asked for."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.reads: list[int] = []
+
+    def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        data = super().read(key, offset, length)
+        self.reads.append(len(data))
+        return data
+
+
+@pytest.mark.parametrize(("between", "reads"), [(1_000, 1), (1_100_000, 2)])
+def test_neighbours_are_read_at_once_and_what_lies_far_between_not_at_all(
+    local: Store, toy: Any, between: int, reads: int
+) -> None:
+    large = MediaFile(role="image", format="png", data=bytes(between), width=8, height=8)
+    records = [toy.record(1), toy.record(2), toy.record(3, media=(large,)), toy.record(4)]
+    rows = rows_of(local, commit_records(local, toy.unit(), records))
+    store = CountingStore(local.root)
+    assert list(read_records(store, [rows[0], rows[1], rows[3]])) == [records[0], records[1], records[3]]
+    assert len(store.reads) == reads
+    assert (sum(store.reads) > between) == (reads == 1)
 
 
 def test_webdataset_reads_a_media_shard_with_nothing_of_ours(local: Store, toy: Any) -> None:
