@@ -112,8 +112,9 @@ class SpeechTraining:
         changed_share: Share of the sentences in a changed voice; the others are in the synthesiser's own.
         recordings_weight: How often a recording is drawn for each time that a synthetic sentence is.
         seed: Of sentences, voices, fresh weights and batches.
-        codes: The encoder with its codebook. A stage of 0 steps is left out, which needs `start`.
-        condition: The mel spectrogram that codes mean.
+        codes: The encoder with its codebook. A stage of 0 steps keeps the part that `start` gives.
+        condition: The mel spectrogram that codes mean; what reads them starts anew where the codes were trained, so it needs
+            steps then.
         velocity: The flow from there.
         vocoder: From mel spectrogram to waveform.
         start: Weights to begin with: `embedded` or a folder; None for random ones.
@@ -139,6 +140,11 @@ class SpeechTraining:
         for name in ("codes", "condition", "velocity", "vocoder"):
             if getattr(self, name).steps == 0 and self.start is None:
                 raise ValueError(f"{name}.steps is 0, which leaves the stage out: give start=WEIGHTS too, or at least 1 step")
+        if self.codes.steps and not self.condition.steps:
+            raise ValueError(
+                f"codes.steps is {self.codes.steps} and condition.steps 0: nothing would decode the new codes. Give the condition "
+                "steps too, or the codes none"
+            )
         if self.utterances < 1 or self.recordings_weight < 0:
             raise ValueError(
                 f"utterances {self.utterances} are at least 1, recordings_weight {self.recordings_weight} at least 0"

@@ -42,6 +42,11 @@ def test_a_setting_that_cannot_be_is_a_usage_error(
     assert message in capsys.readouterr().err
 
 
+def test_codes_are_not_trained_without_what_decodes_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tokenizer", "train", "--config", "tokenizer_speech.yaml", "condition.steps=0"]) == 2
+    assert "nothing would decode the new codes" in capsys.readouterr().err
+
+
 def test_stages_may_be_left_out_where_there_are_weights_to_start_with() -> None:
     config = training_config("tokenizer_speech.yaml", ["start=embedded", "codes.steps=0"])
     assert isinstance(config, SpeechTraining)

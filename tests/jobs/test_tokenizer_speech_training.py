@@ -96,7 +96,7 @@ def test_what_has_no_steps_stays_as_it_was_and_the_rest_goes_on_from_there(tmp_p
 
 
 def test_codes_that_go_on_keep_their_rows_at_first(tmp_path):
-    train_speech_tokenizer(training(output=str(tmp_path), start="embedded", codes=1, condition=0, velocity=0, vocoder=0))
+    train_speech_tokenizer(training(output=str(tmp_path), start="embedded", codes=1, velocity=0, vocoder=0))
     before, after = find_files("embedded").tokenizer, find_files(str(tmp_path)).tokenizer
     moved = (after["codebook.weight"].float() - before["codebook.weight"].float()).norm(dim=1)
     assert (moved > 0).sum() > 0
