@@ -59,7 +59,7 @@ def test_a_record_with_everything_comes_back_from_its_shard_as_it_went_in(
     assert [read_record(store, row) for row in rows_of(store, entry)] == [bare, whole]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
 @given(st.lists(st.tuples(TEXT, st.lists(TEXT, max_size=3), st.integers(0, 2)), min_size=1, max_size=4))
 def test_any_text_survives_the_shard(local: Store, toy: Any, drawn: list[tuple[str, list[str], int]]) -> None:
     records = [
