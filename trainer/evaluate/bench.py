@@ -1,14 +1,16 @@
 """What an evaluation works with: somebody who responds, tokenizers to compare with, and ears and voices from outside."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from omniforge.pipeline.sources.scenes import SceneObject, render
+from omniforge.pipeline.sources.scenes_judge import see
 from omniforge.tokenizers.glm4voice.mel import resample
 from omniforge.trainer.evaluate.unseen import SEED_STRIDE
 from omniforge.trainer.generation.codecs import Codecs
@@ -49,9 +51,12 @@ class SpeechTools:
     fingerprint: str
 
 
+Measured = TypeVar("Measured")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Bench:
-    """Everything that the tasks of a suite use.
+    """Everything that the tasks of a suite use, and the limits that several of them show, each measured once.
 
     Attributes:
         respond: What is evaluated.
@@ -72,6 +77,25 @@ class Bench:
     generation: int
     samples: int
     seed: int
+    _known: dict[tuple[str, ...], Any] = field(default_factory=dict, init=False, repr=False)
+
+    def seen(self, seed: int) -> Sequence[SceneObject]:
+        """What the judge sees in the rendered scene of a seed."""
+        return self._once(("seen", str(seed)), lambda: see(render(seed, self.generation)))
+
+    def seen_again(self, seed: int) -> Sequence[SceneObject]:
+        """What the judge sees in it after the picture tokenizer."""
+        return self._once(("seen again", str(seed)), lambda: see(self.through_image(render(seed, self.generation))))
+
+    def heard_again(self, voices: str, key: str, speak: Callable[[], Sound]) -> str:
+        """What the recogniser hears after the speech tokenizer in what a group of voices says of a key."""
+        return self._once(("heard again", voices, key), lambda: self.speech.transcribe(self.through_speech(speak())))
+
+    def _once(self, key: tuple[str, ...], measure: Callable[[], Measured]) -> Measured:
+        if key not in self._known:
+            self._known[key] = measure()
+        known: Measured = self._known[key]
+        return known
 
     def hear(self, response: Response) -> str:
         """Write down what a response says aloud; silence is an empty text."""

@@ -1,9 +1,8 @@
 """Tasks about pictures that are made: what the judge itself gets wrong, text to picture, speech to picture."""
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
-from omniforge.pipeline.sources.scenes import SceneObject, draw, render
+from omniforge.pipeline.sources.scenes import SceneObject
 from omniforge.pipeline.sources.scenes_judge import see
 from omniforge.trainer.evaluate.bench import Bench
 from omniforge.trainer.evaluate.picture_measures import request_measures, scene_measures
@@ -19,8 +18,7 @@ def judge_scenes(bench: Bench) -> list[ScoredItem]:
     """Let the judge look at rendered scenes, as they are and after the picture tokenizer; no model takes part."""
     items = []
     for one in unseen_scenes(bench.samples, bench.seed):
-        picture = draw(one.scene, bench.generation)
-        found = see(picture)
+        found = bench.seen(one.seed)
         items.append(
             ScoredItem(
                 key=str(one.seed),
@@ -30,7 +28,7 @@ def judge_scenes(bench: Bench) -> list[ScoredItem]:
                 got=inventory(found),
                 measures={
                     RENDERED: scene_measures(one.scene, found),
-                    TOKENIZER: scene_measures(one.scene, see(bench.through_image(picture))),
+                    TOKENIZER: scene_measures(one.scene, bench.seen_again(one.seed)),
                 },
                 steps=None,
             )
@@ -78,11 +76,10 @@ def _drawn(bench: Bench, scenes: Sequence[UnseenScene], responses: Iterator[Resp
     for one, other, response in zip(scenes, others, responses, strict=True):
         found = see(response.picture) if response.picture is not None else ()
         measures = {MODEL: request_measures(one.request, found)}
-        measures[OTHER] = request_measures(one.request, _rendered(other.seed, bench.generation))
+        measures[OTHER] = request_measures(one.request, bench.seen(other.seed))
         if bounds:
-            measures[RENDERED] = request_measures(one.request, _rendered(one.seed, bench.generation))
-            again = bench.through_image(render(one.seed, bench.generation))
-            measures[TOKENIZER] = request_measures(one.request, see(again))
+            measures[RENDERED] = request_measures(one.request, bench.seen(one.seed))
+            measures[TOKENIZER] = request_measures(one.request, bench.seen_again(one.seed))
         items.append(
             ScoredItem(
                 key=str(one.seed),
@@ -95,12 +92,6 @@ def _drawn(bench: Bench, scenes: Sequence[UnseenScene], responses: Iterator[Resp
             )
         )
     return items
-
-
-@lru_cache(maxsize=1 << 14)
-def _rendered(seed: int, side: int) -> Sequence[SceneObject]:
-    """What the judge sees in the rendered scene of a seed; several tasks ask for it."""
-    return see(render(seed, side))
 
 
 def inventory(objects: Sequence[SceneObject]) -> str:

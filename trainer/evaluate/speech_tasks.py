@@ -1,6 +1,8 @@
 """Tasks about speech: written down by the model, or spoken by it."""
 
-from omniforge.trainer.evaluate.bench import Bench
+from functools import partial
+
+from omniforge.trainer.evaluate.bench import Bench, Sound
 from omniforge.trainer.evaluate.scores import ScoredItem, Share
 from omniforge.trainer.evaluate.unseen import unseen_sentences
 from omniforge.trainer.generation.prompts import Prompt
@@ -17,24 +19,25 @@ def transcribe_sentences(bench: Bench, *, voices: str) -> list[ScoredItem]:
     """
     sentences = list(unseen_sentences(bench.samples, bench.seed))
     speak = bench.speech.voices[voices]
-    sounds = [speak(text, f"{number} sentence") for number, text in sentences]
+    sounds = [speak(text, _key(number)) for number, text in sentences]
     prompts = (
         Prompt(task="asr", audio=sound, wording=f"unseen-{number}-asr")
         for (number, _), sound in zip(sentences, sounds, strict=True)
     )
+    responses = bench.respond("asr", prompts, None)
     others = [*sentences[1:], *sentences[:1]]
     items = []
-    for (number, text), (_, other), sound, response in zip(
-        sentences, others, sounds, bench.respond("asr", prompts, None), strict=True
-    ):
-        heard = {
-            MODEL: response.text or "",
-            OTHER: other,
-            RECOGNISER: bench.speech.transcribe(sound),
-            TOKENIZER: bench.speech.transcribe(bench.through_speech(sound)),
-        }
+    for (number, text), (_, other), sound, response in zip(sentences, others, sounds, responses, strict=True):
+        heard = {MODEL: response.text or "", OTHER: other, **_limits(bench, voices, number, sound)}
         items.append(_scored(bench, number, text, heard, response.steps))
     return items
+
+
+def _limits(bench: Bench, voices: str, number: int, sound: Sound) -> dict[str, str]:
+    return {
+        RECOGNISER: bench.speech.transcribe(sound),
+        TOKENIZER: bench.heard_again(voices, _key(number), lambda: sound),
+    }
 
 
 def say_sentences(bench: Bench, *, steps: int | None, voices: str | None) -> list[ScoredItem]:
@@ -53,10 +56,15 @@ def say_sentences(bench: Bench, *, steps: int | None, voices: str | None) -> lis
     for (number, text), (_, other), response in zip(sentences, others, bench.respond("tts", prompts, steps), strict=True):
         heard = {MODEL: bench.hear(response), OTHER: other}
         if voices is not None:
-            sound = bench.speech.voices[voices](text, f"{number} sentence")
-            heard[TOKENIZER] = bench.speech.transcribe(bench.through_speech(sound))
+            speak = partial(bench.speech.voices[voices], text, _key(number))
+            heard[TOKENIZER] = bench.heard_again(voices, _key(number), speak)
         items.append(_scored(bench, number, text, heard, response.steps))
     return items
+
+
+def _key(number: int) -> str:
+    """Name a sentence to the voices: the key draws the voice and the noise."""
+    return f"{number} sentence"
 
 
 def _scored(bench: Bench, number: int, text: str, heard: dict[str, str], steps: int) -> ScoredItem:

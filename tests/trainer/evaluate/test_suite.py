@@ -1,12 +1,13 @@
 """The evaluation measures what it says: an oracle is perfect, one that answers for another scene no better than chance."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from evaluation_oracle import GROUPS, MOST_STEPS, Oracle, bench
 from PIL import Image
 
+from omniforge.trainer.evaluate.bench import Sound
 from omniforge.trainer.evaluate.report import markdown, summarise
 from omniforge.trainer.evaluate.run import run_suite, select
 from omniforge.trainer.evaluate.scores import ScoredItem, figures
@@ -111,6 +112,22 @@ def test_a_tokenizer_that_loses_colours_shows_as_a_ceiling(suite: Suite, tmp_pat
     assert judge["rendered"]["all"].value == 1.0
     assert judge["after the tokenizer"]["all"].value == 0.0
     assert drawn["after the tokenizer"]["colour"].value < drawn["rendered"]["colour"].value == 1.0
+
+
+def test_a_limit_that_several_tasks_show_is_measured_once(suite: Suite, tmp_path: Path) -> None:
+    pictures, sounds = [], []
+
+    def through_image(picture: Image.Image) -> Image.Image:
+        pictures.append(picture)
+        return picture
+
+    def through_speech(sound: Sound) -> Sound:
+        sounds.append(sound)
+        return sound
+
+    counted = replace(bench(Oracle(4), through_image=through_image), through_speech=through_speech)
+    run_suite(select(suite, ["judge", "t2i", "asr", "tts"]), counted, tmp_path, {})
+    assert (len(pictures), len(sounds)) == (4, 4)
 
 
 def test_done_tasks_are_not_run_again(suite: Suite, tmp_path: Path) -> None:
