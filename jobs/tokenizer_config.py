@@ -18,6 +18,8 @@ EMBEDDED_SIZES = Magvit2Config(
 )
 """Few channels where the picture is large: on a CPU the highest resolutions cost most of the time."""
 
+_HEADS = Schedule(steps=150, learning_rate=0.003, warmup=10)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardConfig:
@@ -100,7 +102,7 @@ class ImageTraining:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechTraining:
-    """A training of the speech tokenizer, in four stages.
+    """A training of the speech tokenizer, in stages.
 
     Attributes:
         tokenizer: Which one; tells this configuration from that of pictures.
@@ -112,6 +114,8 @@ class SpeechTraining:
         changed_share: Share of the sentences in a changed voice; the others are in the synthesiser's own.
         recordings_weight: How often a recording is drawn for each time that a synthetic sentence is.
         seed: Of sentences, voices, fresh weights and batches.
+        heads: Before the codes, where they go on from `start`: what reads them in training, which no weights hold, is fitted
+            alone, so that it does not damage a trained encoder. Without `start`, or codes to train, it is left out.
         codes: The encoder with its codebook. A stage of 0 steps keeps the part that `start` gives.
         condition: The mel spectrogram that codes mean; what reads them starts anew where the codes were trained, so it needs
             steps then.
@@ -129,6 +133,7 @@ class SpeechTraining:
     changed_share: float = 0.5
     recordings_weight: int = 3
     seed: int = 0
+    heads: Schedule = _HEADS
     codes: Schedule
     condition: Schedule
     velocity: Schedule
@@ -142,8 +147,8 @@ class SpeechTraining:
                 raise ValueError(f"{name}.steps is 0, which leaves the stage out: give start=WEIGHTS too, or at least 1 step")
         if self.codes.steps and not self.condition.steps:
             raise ValueError(
-                f"codes.steps is {self.codes.steps} and condition.steps 0: nothing would decode the new codes. Give the condition "
-                "steps too, or the codes none"
+                f"codes.steps is {self.codes.steps} and condition.steps 0: nothing would decode the new codes. Give the "
+                "condition steps too, or the codes none"
             )
         if self.utterances < 1 or self.recordings_weight < 0:
             raise ValueError(

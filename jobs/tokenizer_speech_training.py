@@ -97,7 +97,7 @@ def train_speech_tokenizer(config: SpeechTraining) -> None:
     encoder, flow, hift = train_parts(
         collect(synthetic_examples(speaker, read.texts, config), **FEATURES),
         read.recordings,
-        PartSchedules(codes=config.codes, condition=config.condition, velocity=config.velocity, vocoder=config.vocoder),
+        PartSchedules(**{name: getattr(config, name) for name in ("heads", "codes", "condition", "velocity", "vocoder")}),
         symbols=speaker.symbol_count,
         recordings_weight=config.recordings_weight,
         start=start,

@@ -21,7 +21,7 @@ from omniforge.tokenizers.glm4voice.mel import output_mel
 from omniforge.tokenizers.glm4voice.tokenizer import SpeechTokenizer
 
 torch.set_num_threads(1)
-STAGES = ("codes", "condition", "velocity", "vocoder")
+STAGES = ("heads", "codes", "condition", "velocity", "vocoder")
 
 
 def training(**settings):
@@ -144,3 +144,10 @@ def test_a_start_that_is_not_there_does_not_take_the_folder(tmp_path):
     with pytest.raises(ValueError, match="embeded"):
         train_speech_tokenizer(training(output=str(tmp_path / "output"), start="embeded"))
     assert not (tmp_path / "output").exists()
+
+
+def test_heads_are_fitted_only_where_codes_go_on(tmp_path):
+    for name, settings in (("fresh", {}), ("on", {"start": "embedded", "velocity": 0, "vocoder": 0})):
+        train_speech_tokenizer(training(output=str(tmp_path / name), **settings))
+    assert not (tmp_path / "fresh" / "checkpoints" / "heads.pt").exists()
+    assert torch.load(tmp_path / "on" / "checkpoints" / "heads.pt", weights_only=True)["step"] == 1

@@ -15,7 +15,7 @@ from omniforge.tokenizers.glm4voice.flow_estimator import VelocityEstimator
 from omniforge.tokenizers.glm4voice.flow_start import start_straight
 from omniforge.tokenizers.glm4voice.quantiser import MovingCodebook
 from omniforge.tokenizers.glm4voice.train import Schedule, save_atomically, train_stage
-from omniforge.tokenizers.glm4voice.train_codes import CodeLearner, draw_rows, recognition_loss
+from omniforge.tokenizers.glm4voice.train_codes import CodeLearner, draw_rows, recognition_loss, train_heads
 
 torch.set_num_threads(1)
 ENCODER = EncoderConfig(
@@ -166,6 +166,24 @@ def test_learning_codes_lowers_the_losses():
         optimizer.step()
         values.append(loss.item())
     assert values[-1] < 0.8 * values[0]
+
+
+def test_fitting_the_heads_lowers_the_losses_and_moves_nothing_else(tmp_path):
+    torch.manual_seed(0)
+    learner = CodeLearner(SpeechEncoder(ENCODER), READER, 80, 4)
+    learner.codebook.keep_rows()
+    items = [features(0.5, seed=seed) for seed in range(3)]
+    batch = draw_rows(items, torch.Generator().manual_seed(99), 80)
+
+    def distance():
+        with torch.no_grad():
+            return (learner.eval()(batch.log_mel)[0] - batch.coarse).abs().mean()
+
+    before, loss = {name: tensor.clone() for name, tensor in learner.state_dict().items()}, distance()
+    train_heads(learner, items, 80, Schedule(steps=15, learning_rate=1e-2, warmup=1), tmp_path / "a.pt", seed=0, resume=True)
+    moved = {name for name, tensor in learner.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert moved == {"mel_head.weight", "mel_head.bias", "symbol_head.weight", "symbol_head.bias"}
+    assert distance() < 0.9 * loss
 
 
 def estimator_config(width):

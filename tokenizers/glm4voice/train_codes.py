@@ -68,16 +68,25 @@ class CodeLearner(nn.Module):
             The mel in the decoder's voice, [rows, mels, 8 * codes]; logarithms of the phonemes' probabilities,
             [rows, 4 * codes, symbols]; and the commitment loss.
         """
+        states, commitment = self.states(log_mel)
+        return *self.read(states), commitment
+
+    def states(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is read from the codes of [rows, mels, 8 * codes], [rows, codes, width], and the commitment loss."""
         valid = torch.ones(log_mel.shape[0], log_mel.shape[2], dtype=torch.bool)
         # Half the time of float32 on processors with bfloat16; distances to the codebook need the full precision.
         with torch.autocast("cpu", torch.bfloat16, enabled=computes_bfloat16("cpu")):
             hidden = self.encoder.hidden(log_mel, valid)
         quantised, commitment = self.codebook(hidden.float())
         with torch.autocast("cpu", torch.bfloat16, enabled=computes_bfloat16("cpu")):
-            states = self.reader(quantised)
+            return self.reader(quantised), commitment
+
+    def read(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the mel and the logarithms of the phonemes' probabilities that the heads make of states."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=computes_bfloat16("cpu")):
             mel = self.mel_head(states).unflatten(-1, (SUBFRAMES, -1)).flatten(1, 2).transpose(1, 2)
             logits = self.symbol_head(states).unflatten(-1, (_SLOTS, -1)).flatten(1, 2)
-        return mel.float(), logits.float().log_softmax(-1), commitment
+        return mel.float(), logits.float().log_softmax(-1)
 
 
 def sinusoids(length: int, width: int) -> Tensor:
@@ -135,6 +144,37 @@ def recognition_loss(log_probabilities: Tensor, utterances: list[tuple[int, int,
     )
 
 
+def _reading_losses(batch: CodeBatch, mel: Tensor, log_probabilities: Tensor) -> dict[str, Tensor]:
+    distance = (mel - batch.coarse).abs().mean(dim=1)
+    return {
+        "mel": (distance * batch.known).sum() / batch.known.sum().clamp(min=1),
+        "recognition": _RECOGNITION_WEIGHT * recognition_loss(log_probabilities, batch.utterances),
+    }
+
+
+def train_heads(
+    learner: CodeLearner,
+    features: Sequence[SpeechFeatures],
+    output_mels: int,
+    schedule: Schedule,
+    checkpoint: Path,
+    *,
+    seed: int,
+    resume: bool,
+) -> None:
+    """Fit the heads alone in place, on codes that stay: gradients through fresh heads would damage a trained encoder."""
+    learner.eval()
+
+    def losses(generator: torch.Generator) -> Mapping[str, Tensor]:
+        batch = draw_rows(features, generator, output_mels)
+        with torch.no_grad():
+            states, _ = learner.states(batch.log_mel)
+        return _reading_losses(batch, *learner.read(states))
+
+    heads = nn.ModuleDict({"mel_head": learner.mel_head, "symbol_head": learner.symbol_head})
+    train_stage(heads, losses, schedule, checkpoint, seed=seed, resume=resume)
+
+
 def train_codes(
     learner: CodeLearner,
     features: Sequence[SpeechFeatures],
@@ -150,11 +190,6 @@ def train_codes(
     def losses(generator: torch.Generator) -> Mapping[str, Tensor]:
         batch = draw_rows(features, generator, output_mels)
         mel, log_probabilities, commitment = learner(batch.log_mel)
-        distance = (mel - batch.coarse).abs().mean(dim=1)
-        return {
-            "mel": (distance * batch.known).sum() / batch.known.sum().clamp(min=1),
-            "recognition": _RECOGNITION_WEIGHT * recognition_loss(log_probabilities, batch.utterances),
-            "commitment": _COMMITMENT_WEIGHT * commitment,
-        }
+        return {**_reading_losses(batch, mel, log_probabilities), "commitment": _COMMITMENT_WEIGHT * commitment}
 
     train_stage(learner, losses, schedule, checkpoint, seed=seed, resume=resume)

@@ -17,7 +17,7 @@ from omniforge.tokenizers.glm4voice.flow import FlowDecoder
 from omniforge.tokenizers.glm4voice.flow_start import start_straight
 from omniforge.tokenizers.glm4voice.hift import HiftGenerator
 from omniforge.tokenizers.glm4voice.train import Schedule
-from omniforge.tokenizers.glm4voice.train_codes import CodeLearner, train_codes
+from omniforge.tokenizers.glm4voice.train_codes import CodeLearner, train_codes, train_heads
 from omniforge.tokenizers.glm4voice.train_flow import code_features, train_condition, train_velocity
 from omniforge.tokenizers.glm4voice.train_vocoder import start_quiet, train_vocoder
 from omniforge.tokenizers.weights import load_strict
@@ -32,8 +32,12 @@ FEATURES: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartSchedules:
-    """Steps and rates of the four stages; a stage of 0 steps is left out, which needs weights to start with."""
+    """Steps and rates of the stages; a stage of 0 steps is left out, which needs weights to start with.
 
+    `heads` is for codes that go on from given weights: what reads them while they are trained is fitted alone first.
+    """
+
+    heads: Schedule
     codes: Schedule
     condition: Schedule
     velocity: Schedule
@@ -137,6 +141,8 @@ def train_parts(
     if schedules.codes.steps:
         heard = [*spoken, *(item for item in recorded for _ in range(recordings_weight))]
         mels = DECODER["flow"]["output_size"]
+        if start is not None and schedules.heads.steps:
+            train_heads(learner, heard, mels, schedules.heads, checkpoints / "heads.pt", **options)
         train_codes(learner, heard, mels, schedules.codes, checkpoints / "codes.pt", **options)
     round_to_half(learner)
     flow = new_flow(learner, start, same_codes=not schedules.codes.steps)
