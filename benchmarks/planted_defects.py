@@ -2,8 +2,9 @@
 
     python benchmarks/planted_defects.py --output defects.jsonl
 
-Every clip is measured once and written down; a run that was stopped goes on where it was. The table at the end says, for each
-defect, how many clips fail the words (round trip without the carrier), the checks of the sound, the quality score, and any.
+Every clip is measured once by these engines, models and limits, and written down; a run that was stopped goes on where it was.
+The table at the end says, for each defect, how many clips fail the words (round trip without the carrier), the checks of the
+sound, the quality score, and any.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import json
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omniforge.synth.augment import Effect, augment
-from omniforge.synth.config import SynthConfig
+from omniforge.synth.config import RULES, SynthConfig
 from omniforge.synth.flac import to_16_bit
 from omniforge.synth.quality import QualityModel
 from omniforge.synth.roundtrip import Recogniser, RoundtripConfig, judge
@@ -28,6 +29,8 @@ from omniforge.synth.synthesiser import Line, Synthesiser
 from omniforge.synth.voices import EMBEDDED_VOICES, rank_voices
 
 Samples = npt.NDArray[np.float32]
+
+LIMITS = RoundtripConfig()
 
 SENTENCES = (
     "What colour is the bus in front of the old station?",
@@ -108,27 +111,37 @@ def clips() -> Iterator[tuple[str, str, str, int]]:
 
 
 def measure(output: Path) -> list[dict[str, Any]]:
-    """Measure every clip that the file does not hold yet."""
-    rows = [json.loads(line) for line in output.read_text().splitlines()]
-    done = {(row["text"], row["defect"]) for row in rows}
+    """Measure every clip that the file does not hold yet as it would be measured now."""
     recogniser, quality, synthesiser = Recogniser.load(), QualityModel.load(), Synthesiser(SynthConfig())
-    unlimited = replace(RoundtripConfig(), max_wer=np.inf, max_short_cer=np.inf)
+    by = [RULES, synthesiser.fingerprint, recogniser.fingerprint, quality.fingerprint, asdict(LIMITS)]
+    rows: list[dict[str, Any]] = []
+    done = {row.get("key"): row for row in map(json.loads, output.read_text().splitlines())}
     with output.open("a") as file:
         for text, kind, defect, seed in clips():
-            if (text, defect) in done:
+            voice = rank_voices(text, EMBEDDED_VOICES)[0]
+            key = json.dumps([text, defect, seed, asdict(voice), by])
+            if key in done:
+                rows.append(done[key])
                 continue
             texts = SENTENCES if kind == "sentence" else SHORT
             said = texts[(seed + 1) % len(texts)] if defect.startswith("the text") else text
-            voice = rank_voices(text, EMBEDDED_VOICES)[0]
             (take,) = synthesiser.speak([Line(said, voice, seed)])
             if not isinstance(take, np.ndarray):
                 raise take
             samples = DEFECTS[defect](take, seed)
             heard = recogniser.transcribe(samples)
-            sound, verdict = judge(text, heard, samples, unlimited), judge(text, heard, samples, RoundtripConfig())
+            verdict = judge(text, heard, samples, LIMITS)
             row = {
-                **{"text": text, "kind": kind, "defect": defect, "voice": voice.name, "heard": heard, "wer": verdict.wer},
-                **{"sound": not sound.ok, "words": "wer" in verdict.why, "quality": round(quality.score(samples), 3)},
+                "key": key,
+                "text": text,
+                "kind": kind,
+                "defect": defect,
+                "voice": voice.name,
+                "heard": heard,
+                "wer": verdict.wer,
+                "sound": bool(verdict.sound),
+                "words": bool(verdict.words),
+                "quality": round(quality.score(samples), 3),
             }
             rows.append(row)
             print(json.dumps(row), file=file, flush=True)
@@ -137,10 +150,9 @@ def measure(output: Path) -> list[dict[str, Any]]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """A Markdown table of the clips that fail, of sentences and of short answers."""
-    least = RoundtripConfig().min_quality
     caught: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for row in rows:
-        fails = {"words": row["words"], "sound": row["sound"], "quality": row["quality"] < least}
+        fails = {"words": row["words"], "sound": row["sound"], "quality": row["quality"] < LIMITS.min_quality}
         counts = caught[row["defect"], row["kind"]]
         for name, failed in (fails | {"any": any(fails.values()), "clips": True}).items():
             counts[name] += failed
