@@ -16,7 +16,8 @@ class CodesEngine:
     """What a model that answers in codes will sound like: text has no codes by itself, so they are taken from speech.
 
     All that a voice asks for is asked of the engine that speaks first; only words and timing survive the codes. It says the
-    same as often as that engine does, on a CPU.
+    same as often as that engine does, on a CPU, where torch is set to one thread for the process: codes near a rounding border
+    could differ with more.
     """
 
     def __init__(self, speaks: str = "hibari", source: str = "embedded", device: str = "cpu") -> None:
@@ -29,6 +30,8 @@ class CodesEngine:
         self._engine = load_engine(speaks)
         self._tokenizer = SpeechTokenizer.load(source, device)
         where = torch.device(device).type
+        if where == "cpu":
+            torch.set_num_threads(1)
         self.deterministic = self._engine.deterministic and where == "cpu"
         self.fingerprint = f"codes {self._tokenizer.fingerprint} on {where} of {self._engine.fingerprint}"
 

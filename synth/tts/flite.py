@@ -28,7 +28,7 @@ class FliteEngine:
         """Find the program and ask its version.
 
         Raises:
-            ValueError: it is not installed.
+            ValueError: it is not installed, or does not say its version.
         """
         found = shutil.which(program)
         if not found:
@@ -36,14 +36,13 @@ class FliteEngine:
                 f"speech engine flite: there is no program {program!r}; install it (Debian: apt-get install flite)."
             )
         self._program = found
-        version = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
-        self.fingerprint = next((line.strip() for line in version.splitlines() if "version" in line), "flite").strip()
+        self.fingerprint = _version(found)
 
     def speak(self, text: str, voice: Voice, seed: int) -> Waveform:
         """Say a text; letters with accents are said as those without.
 
         Raises:
-            SpeechError: the program failed or gave no sound file.
+            SpeechError: the program failed, gave no sound file, or took too long (retryable).
             ValueError: flite has no such speaker, or the voice asks for more than another speed of playing.
         """
         if voice.speaker not in SPEAKERS:
@@ -60,6 +59,18 @@ class FliteEngine:
             try:
                 subprocess.run(command, capture_output=True, check=True, timeout=_TIMEOUT)
                 samples, rate = soundfile.read(sound, dtype="float32")
+            except subprocess.TimeoutExpired as error:
+                raise SpeechError(f"flite took more than {_TIMEOUT:g} s for {said[:80]!r}", retryable=True) from error
             except (subprocess.SubprocessError, soundfile.LibsndfileError) as error:
                 raise SpeechError(f"flite cannot say {said[:80]!r}: {error}") from error
         return shift_formants(samples, int(rate), voice)
+
+
+def _version(program: str) -> str:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    line = next((line.strip() for line in said.stdout.splitlines() if "version: flite" in line), "")
+    if not line:
+        raise ValueError(
+            f"speech engine flite: {program} --version says {said.stdout[:80]!r} and no version of flite; is it another program?"
+        )
+    return line

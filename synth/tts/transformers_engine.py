@@ -28,7 +28,8 @@ class TransformersEngine:
     | Bark | name of a voice preset, as "v2/en_speaker_6" | its own |
 
     All three draw noise for a whole batch at once, so that in a batch a text's samples would depend on its neighbours. Texts
-    are therefore said one by one, each from its own seed; on a CPU the same samples come out in every process.
+    are therefore said one by one, each from its own seed; on a CPU the same samples come out in every process, whose torch is
+    set to one thread for that: with several, sums round otherwise.
     """
 
     def __init__(
@@ -60,6 +61,8 @@ class TransformersEngine:
         else:
             raise ValueError(f"speech model {model!r} is of the kind {kind!r}; those known are vits, speecht5 and bark.")
         self._name, self._device = model, torch.device(device)
+        if self._device.type == "cpu":
+            torch.set_num_threads(1)
         self.deterministic = self._device.type == "cpu"
         self.fingerprint = (
             f"transformers {transformers.__version__} torch {torch.__version__} on {self._device.type} {kind} "
@@ -84,6 +87,10 @@ class TransformersEngine:
             torch.manual_seed(seed)
             try:
                 samples = self._model.say(text, voice)
+            except torch.OutOfMemoryError as error:
+                raise SpeechError(
+                    f"speech model {self._name!r}: no memory for {text[:80]!r}: {error}", retryable=True
+                ) from error
             except (RuntimeError, IndexError) as error:
                 raise SpeechError(f"speech model {self._name!r} cannot say {text[:80]!r}: {error}") from error
         if not np.isfinite(samples).all():

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import soxr
+import torch
 
 from omniforge.synth.tts.codes import CodesEngine
 from omniforge.synth.tts.hibari import HibariEngine
@@ -11,7 +12,12 @@ VOICE = Voice(name="v", engine="codes", speaker="heart")
 
 @pytest.fixture(scope="module")
 def engine() -> CodesEngine:
+    torch.set_num_threads(2)
     return CodesEngine()
+
+
+def test_on_a_cpu_it_runs_on_one_thread(engine: CodesEngine) -> None:
+    assert torch.get_num_threads() == 1
 
 
 def test_what_the_other_engine_says_is_said_again_at_the_same_length(engine: CodesEngine) -> None:

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from omniforge.synth.tts import flite
 from omniforge.synth.tts.engine import SpeechError
 from omniforge.synth.tts.flite import SPEAKERS, FliteEngine
 from omniforge.synth.voices import FLITE_VOICES, Voice
@@ -65,9 +68,30 @@ def test_a_program_that_is_not_there_says_how_to_get_it() -> None:
         FliteEngine("flute")
 
 
-def test_a_program_that_fails_is_a_speech_error() -> None:
-    with pytest.raises(SpeechError, match="flite cannot say"):
-        FliteEngine("false").speak(TEXT, voice(), 0)
+def test_a_program_that_does_not_say_its_version_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"--version says .* and no version of flite"):
+        FliteEngine("false")
+
+
+def program(folder: Path, does: str) -> str:
+    """A program that says a version, and otherwise does this."""
+    path = folder / "flite"
+    path.write_text(f"#!/bin/sh\nif [ $1 = --version ]; then echo '  version: flite-9'; exit; fi\n{does}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_program_that_fails_is_a_speech_error(tmp_path: Path) -> None:
+    with pytest.raises(SpeechError, match="flite cannot say") as caught:
+        FliteEngine(program(tmp_path, "exit 1")).speak(TEXT, voice(), 0)
+    assert not caught.value.retryable
+
+
+def test_a_program_that_takes_too_long_may_be_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flite, "_TIMEOUT", 0.2)
+    with pytest.raises(SpeechError, match=r"flite took more than 0\.2 s") as caught:
+        FliteEngine(program(tmp_path, "exec sleep 10")).speak(TEXT, voice(), 0)
+    assert caught.value.retryable
 
 
 def test_the_table_names_speakers_there_are_and_holds_them_out() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from omniforge.synth.tts.engine import SpeechError
 from omniforge.synth.tts.registry import load_engine
 from omniforge.synth.tts.transformers_engine import TransformersEngine
 from omniforge.synth.voices import Voice
@@ -105,6 +106,24 @@ def test_seed_and_speaker_change_the_samples(engine: TransformersEngine) -> None
 
 def test_a_faster_voice_is_shorter(engine: TransformersEngine) -> None:
     assert engine.speak(TEXT, voice(rate=0.5), 1).seconds > 1.4 * engine.speak(TEXT, voice(rate=2.0), 1).seconds
+
+
+def test_a_model_on_a_cpu_runs_on_one_thread(folder: Path) -> None:
+    torch.set_num_threads(2)
+    TransformersEngine(str(folder))
+    assert torch.get_num_threads() == 1
+
+
+def test_a_want_of_memory_may_pass(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = TransformersEngine(str(folder))
+
+    def exhausted(**_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(engine._model._vits, "forward", exhausted)
+    with pytest.raises(SpeechError, match="no memory for 'a red bus") as caught:
+        engine.speak(TEXT, voice(), 1)
+    assert caught.value.retryable
 
 
 def test_nothing_to_say_is_an_empty_waveform(engine: TransformersEngine) -> None:
