@@ -23,7 +23,10 @@ _HEADS = Schedule(steps=150, learning_rate=0.003, warmup=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardConfig:
-    """What the model card says and no program can know: a name, the licence of the weights, origin and licences of the data."""
+    """What the model card says and no program can know: a name, the licence of the weights, origin and licences of the data.
+
+    Of whoever trains: `card.name="my tokenizer" card.licence=CC0-1.0`. Without, the card says that they are not recorded.
+    """
 
     name: str = ""
     licence: str = ""

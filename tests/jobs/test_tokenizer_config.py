@@ -6,7 +6,14 @@ import pytest
 
 from omniforge.jobs.cli import main
 from omniforge.jobs.config import ConfigError
-from omniforge.jobs.tokenizer_config import ImageTraining, SpeechTraining, claim_output, trained, training_config
+from omniforge.jobs.tokenizer_config import (
+    CardConfig,
+    ImageTraining,
+    SpeechTraining,
+    claim_output,
+    trained,
+    training_config,
+)
 
 SHIPPED = {"tokenizer_image.yaml": ImageTraining, "tokenizer_speech.yaml": SpeechTraining}
 
@@ -16,6 +23,11 @@ def test_the_shipped_configurations_say_which_tokenizer_they_train(name: str) ->
     config = training_config(name, ["output=here", "data=there"])
     assert isinstance(config, SHIPPED[name])
     assert (config.output, config.data) == ("here", "there")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_shipped_configurations_claim_nothing_of_weights_that_others_train(name: str) -> None:
+    assert training_config(name, []).card == CardConfig()
 
 
 @pytest.mark.parametrize(
