@@ -30,6 +30,12 @@ VIEWS: dict[str, str] = {
     "voices": "utterances, seconds, mean word error rate and mean quality by voice",
 }
 
+
+def _of_sound(first: str, answer: str) -> str:
+    """SQL: a measure of the first thing said is of a question or of speech; beside those only answers are measured."""
+    return f"case sound.role when 'question' then {first} when 'speech' then {first} when 'answer' then {answer} end"
+
+
 SQL: dict[str, str] = {
     "outcomes": """
         select source_uri, key, stage, task, outcome, reason from quarantine
@@ -57,15 +63,16 @@ SQL: dict[str, str] = {
             select corpus, 0, (outcome = 'refused')::int, (outcome = 'failed')::int, 0, null
             from quarantine where stage = 'pull'
         ) group by corpus order by corpus""",
-    "utterances": """
+    "utterances": f"""
         select dataset, key, corpus, split, kind, sound.role as role, sound.seconds as seconds,
-               case sound.role when 'question' then question when 'answer' then answer else text end as text,
-               if(sound.role = 'answer', answer_voice, voice) as voice,
-               if(sound.role = 'answer', coalesce(answer_engine, engine), engine) as engine,
-               if(sound.role = 'answer', answer_wer, wer) as wer,
-               if(sound.role = 'answer', answer_quality, quality) as quality,
-               if(sound.role = 'answer', answer_augmentation, augmentation) as augmentation,
-               if(sound.role = 'answer', null, words_per_second) as words_per_second
+               case sound.role when 'question' then question when 'answer' then answer when 'speech' then text end as text,
+               {_of_sound("voice", "answer_voice")} as voice,
+               {_of_sound("engine", "coalesce(answer_engine, engine)")} as engine,
+               {_of_sound("wer", "answer_wer")} as wer,
+               {_of_sound("quality", "answer_quality")} as quality,
+               {_of_sound("augmentation", "answer_augmentation")} as augmentation,
+               if((question is null) = (sound.role <> 'question'),
+                  {_of_sound("words_per_second", "words_per_second")}, null) as words_per_second
         from (select *, unnest(list_filter(members, lambda m: m.sample_rate is not null)) as sound from records)""",
     "voices": """
         select voice, any_value(engine) as engine, count(*) as utterances, round(sum(seconds), 1) as seconds,

@@ -114,13 +114,23 @@ def _record_card(row: dict[str, Any], stores: dict[str, Dataset]) -> Card:
 
 def _said(record: Record, file: MediaFile) -> Turn:
     """A sound of a record, with its text where that stands nowhere else on the card."""
-    prefix = "answer_" if file.role == "answer" else ""
-    measured = {name: record.measures[prefix + name] for name in MEASURED if prefix + name in record.measures}
-    facts = [f"{file.seconds or 0:.1f} s", *(MEASURED[name].format(value) for name, value in measured.items())]
+    facts = [f"{file.seconds or 0:.1f} s"]
+    for name, told in MEASURED.items():
+        if (value := _measure(record, file.role, name)) is not None:
+            facts.append(told.format(value))
     text = {"question": record.question, "answer": record.answer, "speech": record.text}.get(file.role)
-    heard = str(record.measures.get(f"{prefix}asr_text", "")) if file.role in SPOKEN else ""
+    heard = str(_measure(record, file.role, "asr_text") or "")
     said = "" if record.messages else (text or "")[:SHOWN]
-    return Turn(file.role, said, _uri(file), " · ".join(facts if file.role in SPOKEN else facts[:1]), heard[:SHOWN])
+    return Turn(file.role, said, _uri(file), " · ".join(facts), heard[:SHOWN])
+
+
+def _measure(record: Record, role: str, name: str) -> float | str | None:
+    """A measure of one sound; the pace that a pull measures is that of the first sound whose words are known."""
+    if role == "answer" and (name != "words_per_second" or record.question):
+        return record.measures.get(f"answer_{name}")
+    if role not in SPOKEN or (role == "question" and name == "words_per_second" and not record.question):
+        return None
+    return record.measures.get(name)
 
 
 def _sample_card(

@@ -12,6 +12,7 @@ from omniforge.pipeline.manifest import publish
 from omniforge.pipeline.media import commit_records
 from omniforge.pipeline.reference import Dataset
 from omniforge.pipeline.storage import Store
+from omniforge.schemas.record import Message
 
 
 def ask(dataset: Dataset, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
@@ -91,6 +92,27 @@ def test_each_sound_of_a_record_is_an_utterance_with_its_own_text_voice_and_meas
         {"role": "answer", "text": asked.answer, "voice": "heart-p120-r097", "wer": 0.0, **rates},
         {"role": "question", "text": asked.question, "voice": "heart-p078-r097", "wer": 0.125, **rates},
     ]
+
+
+def test_the_pace_of_a_conversation_is_that_of_the_sound_whose_words_are_known(local: Store, toy: Any) -> None:
+    turns = (Message("user", "<|image|><|audio|>"), Message("assistant", "A bus.\n<|audio|>"))
+    asked = toy.spoken(1, question=None, answer="A bus.", messages=turns, measures={"words_per_second": 2.5})
+    sql = "select role, text, words_per_second as pace, voice, wer, quality from utterances order by role"
+    unmeasured = {"voice": None, "wer": None, "quality": None}
+    assert ask(toy.publish_records(local, [asked]), sql) == [
+        {"role": "answer", "text": "A bus.", "pace": 2.5, **unmeasured},
+        {"role": "question", "text": None, "pace": None, **unmeasured},
+    ]
+
+
+def test_measures_are_of_the_first_sound_and_of_no_further_one(local: Store, toy: Any) -> None:
+    measures = {"voice": "anna", "engine": "hibari", "wer": 0.125, "quality": 3.0, "words_per_second": 2.5}
+    sounds = (toy.sound(1), toy.sound(2, "speech2"), toy.sound(3, "speech3"))
+    talk = toy.spoken(1, "chat", text="Hello.", media=sounds, measures=measures)
+    sql = "select voice, wer, quality, words_per_second, text from utterances order by role"
+    first, *further = [tuple(row.values()) for row in ask(toy.publish_records(local, [talk]), sql)]
+    assert first == ("anna", 0.125, 3.0, 2.5, "Hello.")
+    assert further == [(None,) * 5] * 2
 
 
 def test_voices_count_questions_and_answers_with_their_own_seconds(local: Store, toy: Any) -> None:
