@@ -1,5 +1,6 @@
 """One page that shows a dataset version: numbers, charts, samples to look at and listen to, refusals. Self-contained."""
 
+import codecs
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from omniforge.pipeline.report_cards import Group, groups
 from omniforge.pipeline.report_charts import charts
 from omniforge.pipeline.tokenization import TokenizeConfig, Tokenizers
 from omniforge.schemas.quarantine import REASONS
+from omniforge.schemas.record import STAGES
 
 TABLES = {
     "Corpora": "select * from corpora",
@@ -96,31 +98,42 @@ def _table(connection: duckdb.DuckDBPyConnection, title: str, sql: str) -> Table
     return TableOnPage(title, columns, [["" if value is None else value for value in row] for row in result.fetchall()])
 
 
+EXAMPLES = 3
+"""Refused records of a reason that are shown."""
+
+
 def _refusals(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Refused records by stage (the last first), task and reason; examples: whence, what was wrong or heard, and the text."""
-    sql = """
+    sql = f"""
         select stage, task, reason, count(*) as records,
-               list({uri: q.source_uri, detail: q.detail, evidence: q.evidence, text: coalesce(r.question, r.text)}
-                    order by md5(q.source_uri), q.source_uri)[:3] as examples
-        from quarantine q left join (select distinct on (key) key, question, text from records) r using (key)
-        group by stage, task, reason order by stage desc, records desc, task, reason"""
+               min_by({{key: key, uri: source_uri, detail: detail, evidence: evidence}}, md5(source_uri || key), {EXAMPLES})
+        from quarantine group by stage, task, reason order by records desc, task, reason"""
+    found = connection.execute(sql).fetchall()
+    keys = [example["key"] for *_, examples in found for example in examples]
+    sql = "select key, coalesce(question, text) from records where key in (select unnest(?::varchar[]))"
+    texts = dict(connection.execute(sql, [keys]).fetchall())
     return [
         {
             "stage": f"{stage} {task}".strip(),
             "reason": reason,
             "meaning": REASONS[reason],
             "records": records,
-            "examples": [_example(example) for example in examples],
+            "examples": [_example(example, texts.get(example["key"])) for example in examples],
         }
-        for stage, task, reason, records, examples in connection.execute(sql).fetchall()
+        for stage, task, reason, records, examples in sorted(found, key=lambda row: -STAGES.index(row[0]))
     ]
 
 
-def _example(example: dict[str, Any]) -> dict[str, Any]:
+def _example(example: dict[str, Any], text: str | None) -> dict[str, Any]:
     """The parts of a detail a line each: a round trip tells what was heard of each voice that tried."""
+    said = text or _printable(example["evidence"])
+    return {"uri": example["uri"], "text": said[:200], "details": [part[:300] for part in example["detail"].split(" | ")]}
+
+
+def _printable(evidence: bytes) -> str:
+    """The text that evidence is, without the character that the cut at 1 KiB went through; nothing of a picture or a sound."""
     try:
-        evidence = (example["evidence"] or b"").decode()
+        text = codecs.getincrementaldecoder("utf-8")().decode(evidence)
     except UnicodeDecodeError:
-        evidence = ""  # of a picture or a sound, which the cut at 1 KiB left undecodable
-    text = example["text"] or (evidence if evidence.isprintable() else "")
-    return {"uri": example["uri"], "text": text[:200], "details": [part[:300] for part in example["detail"].split(" | ")]}
+        return ""
+    return text if all(part.isprintable() for part in text.split()) else ""

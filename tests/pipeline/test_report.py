@@ -14,6 +14,12 @@ from omniforge.pipeline.report import render
 from omniforge.pipeline.storage import open_store
 
 HEARD = "answer 'wood': heart-p078-r097: heard 'what' (wer 1.00) | heart-p120-r097: heard 'would' (wer 1.00)"
+EVIDENCE = {
+    "repetitive_text": b"Is it lit?\nIs it lit?",
+    "too_long": ("é" * 600).encode()[:1023],
+    "blank_image": bytes(range(256)),
+}
+"""The beginning of what was refused: two texts, one that is cut inside a character, a picture."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +34,10 @@ def page(tmp_path_factory: pytest.TempPathFactory, toy: Any) -> str:
         toy.spoken(701, measures=first.measures | scores),
         toy.spoken(702),
         toy.spoken(703, "s2i", text="Draw <b>this</b> & that."),
+        toy.spoken(704, question=None, answer="A bus.", measures={"words_per_second": 2.5}),
         toy.refusal(0, key=parent, reason="roundtrip", task="svqa", detail=HEARD),
+        *(toy.refusal(900, key="", reason=reason, evidence=evidence) for reason, evidence in EVIDENCE.items()),
+        *(toy.refusal(number, reason="markup_in_caption") for number in range(910, 925)),
     ]
     work = toy.unit(7, stage="synth")
     values: dict[str, Any] = {"code_version": "1", "config": {}, "models": {}}
@@ -84,6 +93,30 @@ def test_a_refusal_is_shown_with_its_text_and_what_was_heard_of_each_voice(page:
     assert f"“{toy.record(0).text}”" in row
     for told in HEARD.split(" | "):
         assert f"<div>{told}</div>" in row
+
+
+def refused(page: str, reason: str) -> list[str]:
+    """The examples of a reason, as text."""
+    row = page.split(f"<code>{reason}</code>")[1].split("</tr>")[0]
+    return [unescape(example) for example in row.split('<div class="example">')[1:]]
+
+
+def test_a_refused_text_is_shown_whatever_its_lines_and_where_it_was_cut(page: str) -> None:
+    assert refused(page, "repetitive_text")[0].startswith("“Is it lit?\nIs it lit?”")
+    assert refused(page, "too_long")[0].startswith(f"“{'é' * 200}”")
+    assert "“" not in refused(page, "blank_image")[0]
+
+
+def test_of_many_refusals_three_are_shown_and_all_counted(page: str) -> None:
+    assert len(refused(page, "markup_in_caption")) == 3
+    assert '<td class="number">15</td>' in page.split("<code>markup_in_caption</code>")[1].split("</tr>")[0]
+
+
+def test_the_pace_of_a_conversation_stands_at_the_sound_whose_words_are_known(page: str, toy: Any) -> None:
+    (card,) = (card for card in cards(page, "kind: svqa") if toy.spoken(704).key in card)
+    question, answer = re.findall(r"<b>(\w+)</b>.*?<div class=\"quiet\">(.*?)</div>", card, re.DOTALL)
+    assert question == ("question", "2.0 s")
+    assert answer == ("answer", "2.0 s · 2.5 words/s")
 
 
 def test_the_page_needs_nothing_but_itself(page: str) -> None:
