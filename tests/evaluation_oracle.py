@@ -9,7 +9,7 @@ from PIL import Image
 
 from omniforge.pipeline.sources.scenes import Scene, draw
 from omniforge.pipeline.sources.scenes_language import captions
-from omniforge.pipeline.sources.scenes_questions import ask, questions
+from omniforge.pipeline.sources.scenes_questions import Question, ask, questions
 from omniforge.synth.roundtrip import word_errors
 from omniforge.trainer.evaluate.bench import Bench, Sound, SpeechTools
 from omniforge.trainer.evaluate.unseen import unseen_relations, unseen_scenes, unseen_sentences
@@ -65,8 +65,12 @@ class Oracle:
         scene, seed = self._turned(self._scenes_by_picture, prompt.image.tobytes())
         if task == "caption":
             return response(text=captions(scene, seed)[1])
-        answer = {each.question: each.answer for each in (*questions(scene, seed), *ask(scene, seed, 2))}
-        text = answer.get(prompt.question or said, "none")
+        asked = {each.question: each for each in _asked(*self._scenes_by_picture[prompt.image.tobytes()])}[
+            prompt.question or said
+        ]
+        there = _asked(scene, seed)
+        # Of another scene there is seldom the same question; one of the same type is the next best.
+        text = max(there, key=lambda each: (each.question == asked.question, each.type == asked.type)).answer
         return response(text=text, sound=self.speech.speak(text, ""))
 
     def _turned(self, table: dict, key):
@@ -86,6 +90,10 @@ class Oracle:
     @cached_property
     def _sentences(self) -> dict[str, str]:
         return {text: text for _, text in unseen_sentences(self.samples, self.seed)}
+
+
+def _asked(scene: Scene, seed: int) -> list[Question]:
+    return [*questions(scene, seed), *ask(scene, seed, 2)]
 
 
 def response(text: str | None = None, picture: Image.Image | None = None, sound: Sound | None = None) -> Response:

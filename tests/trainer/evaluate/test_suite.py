@@ -46,13 +46,32 @@ def test_whoever_knows_everything_is_right_in_every_measure_of_every_task(perfec
                 assert value == (0.0 if name == "WER" else 1.0), (task, name)
 
 
-def test_whoever_answers_for_another_scene_is_as_good_as_the_baseline(astray: dict[str, list[ScoredItem]]) -> None:
-    assert model_figures(astray, "t2i")["colour+shape"] <= 0.1
-    assert model_figures(astray, "s2i")["all"] <= 0.1
-    assert model_figures(astray, "caption")["all true"] <= 0.2
-    assert model_figures(astray, "vqa")["all"] <= 0.6
-    assert model_figures(astray, "asr")["WER"] > 0.7
-    assert model_figures(astray, "tts")["without error"] == 0.0
+@pytest.mark.parametrize(
+    ("task", "measure", "baseline"),
+    [
+        ("t2i", "colour+shape", "another scene's picture"),
+        ("t2i", "colour+shape of things", "another scene's picture"),
+        ("s2i", "all", "another scene's picture"),
+        ("caption", "all true", "another scene's caption"),
+        ("caption", "claims true", "another scene's caption"),
+        ("vqa", "all", "majority answer"),
+        ("svqa", "all", "majority answer"),
+        ("asr", "WER", "another sentence"),
+        ("tts", "WER", "another sentence"),
+    ],
+)
+def test_whoever_answers_for_another_scene_is_as_good_as_the_baseline(
+    perfect: dict[str, list[ScoredItem]], astray: dict[str, list[ScoredItem]], task: str, measure: str, baseline: str
+) -> None:
+    """Its interval and that of the baseline have something in common; that of whoever knows everything has not."""
+
+    def overlap(results: dict[str, list[ScoredItem]]) -> bool:
+        found = figures(results[task], 0)
+        one, other = found["model"][measure], found[baseline][measure]
+        return one.low <= other.high and other.low <= one.high
+
+    assert overlap(astray)
+    assert not overlap(perfect)
 
 
 def test_the_baselines_of_a_perfect_responder_are_poor(perfect: dict[str, list[ScoredItem]]) -> None:
