@@ -73,7 +73,7 @@ def _number_language(language: str) -> str | None:
 
 def _number(digits: str, language: str, to: str) -> str:
     if len(digits) > _SPELLED_OUT:
-        return " ".join(_number(digit, language, to) for digit in digits)
+        return " ".join(_number(digit, language, "cardinal") for digit in digits)
     return str(num2words(int(digits), lang=language, to=to))
 
 

@@ -22,6 +22,7 @@ CONFIG = TranscriptConfig()
         ("QUOTH ZAU-AL MAKAN!", "quoth zau al makan"),
         ("真っ昼間", "真 っ 昼 間"),
         ("7" * 20, " ".join(["seven"] * 20)),
+        ("1234567890th", "one two three four five six seven eight nine zero"),
         ("...", ""),
     ],
 )
