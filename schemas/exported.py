@@ -2,11 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Literal, Self
 
+import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
+from omniforge.schemas.index import MEASURES, RecordIndex
 from omniforge.schemas.record import Kind
 
 FIELD = "omniforge"
@@ -80,3 +84,27 @@ class ExportedRecord(BaseModel):
 def beside_sha256(texts: Sequence[str | None]) -> str:
     """Hash the texts that an export shows openly."""
     return hashlib.sha256(json.dumps(list(texts), ensure_ascii=True).encode()).hexdigest()
+
+
+def measures_problem(measures: Mapping[str, float | str]) -> str:
+    """Say which measure the index cannot hold, and why; empty if there is none. What is no column of it may be anything."""
+    for name, (kind, least) in _index_columns().items():
+        value = measures.get(name)
+        if value is not None and not isinstance(value, kind):
+            return f"the measure {name} is {value!r}, no {'text' if kind is str else 'number'}"
+        if isinstance(value, float) and value < least:
+            return f"the measure {name} is {value}, at least {least} is possible"
+    return ""
+
+
+@cache
+def _index_columns() -> dict[str, tuple[type, float]]:
+    """Measure -> its type, and the least that it can be."""
+    columns = RecordIndex.to_schema().columns
+    return {
+        name: (
+            str if columns[name].dtype.type == pl.String else float,
+            max((check.statistics["min_value"] for check in columns[name].checks), default=-math.inf),
+        )
+        for name in MEASURES
+    }

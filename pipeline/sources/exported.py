@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pydantic import ValidationError
 
 from omniforge.pipeline.sources.refused import Refused
-from omniforge.schemas.exported import FIELD, ExportedMedium, ExportedRecord, beside_sha256
+from omniforge.schemas.exported import FIELD, ExportedMedium, ExportedRecord, beside_sha256, measures_problem
 from omniforge.schemas.record import Message, RawMedia, SourceRecord
 
 MediumReader = Callable[[ExportedMedium], RawMedia]
@@ -39,8 +39,11 @@ def restore(exported: ExportedRecord, messages: tuple[Message, ...], medium: Med
     """Make the record that was exported; `messages` are those shown, which count where they were the record's own.
 
     Raises:
-        Refused: as `medium` does, or `altered_export` if a medium has other bytes than were exported.
+        Refused: as `medium` does, or `altered_export` if a medium has other bytes than were exported, or a measure is none that
+            was.
     """
+    if problem := measures_problem(exported.measures):
+        raise Refused("altered_export", f"{FIELD}: {problem}; without {FIELD} the record is read as it stands")
     spoken = (exported.text,) if exported.kind == "s2i" and exported.text else ()
     return SourceRecord(
         source_uri=source_uri,

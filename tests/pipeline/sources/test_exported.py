@@ -79,6 +79,18 @@ def rename_role(role):
     return rename
 
 
+def measure_in_words(folder, shown, kept):
+    kept["measures"]["wer"] = "high"
+
+
+def measure_below_nothing(folder, shown, kept):
+    kept["measures"]["words_per_second"] = -1.0
+
+
+def number_a_voice(folder, shown, kept):
+    kept["measures"]["voice"] = 7
+
+
 @pytest.mark.parametrize(
     ("alter", "reason"),
     [
@@ -86,6 +98,9 @@ def rename_role(role):
         (swap_sounds, "altered_export"),
         (overwrite_medium, "altered_export"),
         (point_outside, "altered_export"),
+        (measure_in_words, "altered_export"),
+        (measure_below_nothing, "altered_export"),
+        (number_a_voice, "altered_export"),
         (lose_medium, "missing_media"),
         (climb_out, "path_traversal"),
         (be_an_object, "wrong_type"),
