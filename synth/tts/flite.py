@@ -70,7 +70,5 @@ def _version(program: str) -> str:
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     line = next((line.strip() for line in said.stdout.splitlines() if "version: flite" in line), "")
     if not line:
-        raise ValueError(
-            f"speech engine flite: {program} --version says {said.stdout[:80]!r} and no version of flite; is it another program?"
-        )
+        raise ValueError(f"speech engine flite: {program} --version says {said.stdout[:80]!r} and no version of flite.")
     return line
