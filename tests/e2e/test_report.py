@@ -29,7 +29,7 @@ def test_pictures_show_and_sounds_play_in_a_browser(small_build: Build, tmp_path
     omniforge("report", small_build.reference(), "--output", str(page), "--samples", "2")
     page.write_text(page.read_text().replace("</body>", PROBE))
     browser = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
-    assert browser, "no browser is installed; install chromium to look at the report"
+    assert browser, "no browser to look at the report with; install one (Debian: apt-get install chromium)"
     command = [
         browser,
         "--headless",
