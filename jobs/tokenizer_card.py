@@ -10,7 +10,7 @@ import yaml
 
 from omniforge.jobs.config import ConfigError
 from omniforge.jobs.tokenizer_figures import figures_markdown
-from omniforge.tokenizers.glm4voice.files import EMBEDDED, PART_NAMES, find_files
+from omniforge.tokenizers.glm4voice.files import EMBEDDED, PART_NAMES
 from omniforge.tokenizers.glm4voice.tokenizer import SpeechTokenizer
 from omniforge.tokenizers.magvit2.tokenizer import EMBEDDED as EMBEDDED_IMAGE
 from omniforge.tokenizers.magvit2.tokenizer import ImageTokenizer
@@ -144,13 +144,13 @@ def _image_model(source: str) -> _Model:
 
 
 def _speech_model(source: str) -> _Model:
-    tokenizer, files = SpeechTokenizer.load(source), find_files(source)
+    tokenizer = SpeechTokenizer.load(source)
     folder = EMBEDDED if source == "embedded" else Path(source)
     return _Model(
         architecture="GLM-4-Voice (arXiv 2412.02612): Whisper-style encoder with vector quantisation, flow-matching mel "
         "decoder, HiFT vocoder",
         codes=f"{tokenizer.codebook_size:,}, {tokenizer.codes_per_second} a second",
-        parameters=sum(tensor.numel() for part in (files.tokenizer, files.flow, files.hift) for tensor in part.values()),
+        parameters=tokenizer.parameter_count,
         files=[path for name in PART_NAMES.values() if (path := folder / name).is_file()],
         fingerprint=tokenizer.fingerprint,
     )

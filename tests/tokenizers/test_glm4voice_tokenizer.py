@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from omniforge.tokenizers.glm4voice.files import find_files
 from omniforge.tokenizers.glm4voice.tokenizer import SpeechTokenizer
 
 torch.set_num_threads(1)
@@ -28,6 +29,13 @@ def test_rates_and_sizes_are_those_of_the_format(tokenizer):
     assert (tokenizer.sample_rate, tokenizer.output_rate) == (16000, 22050)
     assert tokenizer.codebook_size == 2048
     assert tokenizer.fingerprint.startswith("sha256:")
+
+
+def test_the_moving_averages_of_the_codebook_are_no_parameters(tokenizer):
+    files = find_files("embedded")
+    stored = sum(tensor.numel() for part in (files.tokenizer, files.flow, files.hift) for tensor in part.values())
+    averages = files.tokenizer["ema_count"].numel() + files.tokenizer["ema_weight"].numel()
+    assert tokenizer.parameter_count == stored - averages
 
 
 def test_the_fingerprint_is_the_same_each_time_it_is_loaded(tokenizer):

@@ -34,6 +34,7 @@ class SpeechTokenizer:
         codes_per_second: 12.5.
         sample_rate: Of what is encoded, 16,000 Hz.
         output_rate: Of what is decoded, 22,050 Hz.
+        parameter_count: Of all parts, without what is only counted in training (the codebook's moving averages).
     """
 
     codes_per_second = 12.5
@@ -55,6 +56,7 @@ class SpeechTokenizer:
         self._device = device
         self._hidden = compiled(self._encoder.hidden, device)
         self.codebook_size = self._encoder.config.quantize_vocab_size
+        self.parameter_count = sum(weight.numel() for module, *_ in parts for weight in module.parameters())
         self.output_rate = self._hift.config.sampling_rate
         self.fingerprint = weights_fingerprint(
             {"tokenizer": files.tokenizer_config, "decoder": files.decoder_config, "steps": files.steps},
