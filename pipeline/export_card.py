@@ -49,7 +49,7 @@ data[0]["question_audio"]["bytes"]                        # FLAC
 data.cast_column("question_audio", Audio())               # decoded on access; needs torchcodec
 ```
 
-A row is a record: `task` is its kind, each medium has a column (`image`, `speech`, `question_audio`, `answer_audio`; further
+A row is a record of a `kind`, each medium has a column (`image`, `speech`, `question_audio`, `answer_audio`; further
 ones are in `more_images`, `more_audios`), `wer`, `voice` and the like are what was measured of its speech. The column
 `omniforge` holds what the others do not: a corpus of format `hf_parquet` with `folder: data` in a build configuration reads the
 records back.

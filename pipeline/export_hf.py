@@ -70,7 +70,7 @@ def schema() -> pa.Schema:
     Audio columns give bytes (`decode=False`): they can be read where torchcodec is absent, and decode when cast to `Audio()`.
     """
     index = arrow_schema(RecordIndex)
-    texts = ("key", "task", "split", "text", "question", "answer", "messages", "language", "speaker", "license", "corpus")
+    texts = ("key", "kind", "split", "text", "question", "answer", "messages", "language", "speaker", "license", "corpus")
     columns: list[tuple[str, pa.DataType, dict[str, Any]]] = [(name, pa.string(), _value("string")) for name in texts]
     columns += [(column, _MEDIUM, _feature(column)) for column in MEDIA_COLUMNS.values()]
     columns += [(many, pa.list_(_MEDIUM), {"feature": _feature(many), "_type": "List"}) for many in (IMAGES, AUDIOS)]
@@ -98,7 +98,7 @@ def row(record: Record) -> dict[str, Any]:
     """Return a record as a row of `schema`; a first medium of its kind has a column, further ones a place in a list."""
     values: dict[str, Any] = {
         "key": record.key,
-        "task": record.kind,
+        "kind": record.kind,
         **{name: getattr(record, name) for name in ("split", "text", "question", "answer", "language", "speaker", "license")},
         **{name: getattr(record, name) for name in ("corpus", "source_uri")},
         "messages": json.dumps([asdict(turn) for turn in record.messages], ensure_ascii=False) if record.messages else None,

@@ -192,9 +192,9 @@ def _rows(
 
 def _exported(folder: Path, uri: str, values: dict[str, object]) -> SourceRecord:
     """Make the record that was exported as a row."""
-    beside = [text if isinstance(text := values.get(name), str) else None for name in BESIDE]
-    exported = parse_exported(values[FIELD], beside)
-    turns, _ = parse_json((beside[-1] or "[]").encode())
+    shown = {name: text if isinstance(text := values.get(name), str) else None for name in BESIDE}
+    exported = parse_exported(values[FIELD], list(shown.values()))
+    turns, _ = parse_json((shown["messages"] or "[]").encode())
     messages = parse_turns(turns, SFT)[0] if turns else ()
 
     def read(listed: ExportedMedium) -> RawMedia:

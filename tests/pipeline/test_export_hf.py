@@ -53,7 +53,7 @@ def test_datasets_reads_pictures_and_sounds_as_columns_of_their_own(toy, exporte
     assert row["image"].size == (48, 40)
     assert soundfile.read(io.BytesIO(row["answer_audio"]["bytes"]))[1] == 16_000
     assert row["question_audio"]["bytes"] == asked.media[1].data
-    assert (row["task"], row["question"], row["answer"], row["wer"]) == ("svqa", asked.question, asked.answer, 0.125)
+    assert (row["kind"], row["question"], row["answer"], row["wer"]) == ("svqa", asked.question, asked.answer, 0.125)
     assert row["speech"] is None
     assert data["test"][0]["speech"]["bytes"] == drawn.media[1].data
 
