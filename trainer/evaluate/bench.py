@@ -98,10 +98,16 @@ class Bench:
         return known
 
     def hear(self, response: Response) -> str:
-        """Write down what a response says aloud; silence is an empty text."""
+        """Write down what a response says aloud; silence is an empty text.
+
+        Raises:
+            ValueError: There is sound, and no rate.
+        """
         if response.sound is None or not len(response.sound):
             return ""
-        return self.speech.transcribe(at_speech_rate(response.sound, response.sample_rate or SPEECH_RATE))
+        if response.sample_rate is None:
+            raise ValueError("evaluation: a response has sound and no sample rate; a responder has to give both")
+        return self.speech.transcribe(at_speech_rate(response.sound, response.sample_rate))
 
 
 def at_speech_rate(sound: Sound, rate: int) -> Sound:
