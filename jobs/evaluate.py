@@ -1,7 +1,6 @@
 """`omniforge evaluate`: how well a trained model does every task, on scenes and sentences that it never saw."""
 
 import argparse
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -51,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     from omniforge.synth.voices import FLITE_VOICES
     from omniforge.trainer.evaluate.bench import bench_of, model_responder
     from omniforge.trainer.evaluate.report import markdown, summarise
-    from omniforge.trainer.evaluate.run import run_suite
+    from omniforge.trainer.evaluate.run import run_suite, write_json, write_text
     from omniforge.trainer.generation.codecs import Codecs
     from omniforge.trainer.model.checkpoint_keys import load_pretrained
 
@@ -70,9 +69,8 @@ def run(options: argparse.Namespace) -> int:
     output = Path(options.output)
     results = run_suite(suite, bench, output, facts, on_task=_progress)
     summary = summarise(suite, results, facts, options.seed)
-    (output / "evaluation.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    page = markdown(summary, [chart.name for chart in _charts(summary, output)])
-    (output / "evaluation.md").write_text(page, encoding="utf-8")
+    write_json(output / "evaluation.json", summary)
+    write_text(output / "evaluation.md", markdown(summary, [chart.name for chart in _charts(summary, output)]))
     print(f"wrote {output / 'evaluation.md'} and {output / 'evaluation.json'}")
     return 0
 
@@ -137,6 +135,7 @@ def _charts(summary: Mapping[str, Any], folder: Path) -> Iterator[Path]:
     import altair
 
     from omniforge.pipeline.report_charts import svg
+    from omniforge.trainer.evaluate.run import write_text
 
     for curve in summary["curves"]:
         if len(curve["points"]) < 2:
@@ -145,5 +144,5 @@ def _charts(summary: Mapping[str, Any], folder: Path) -> Iterator[Path]:
         line = base.mark_line(point=True, color="#4c6ef5").encode(y=altair.Y("value:Q", title=curve["measure"]))
         band = base.mark_area(opacity=0.2, color="#4c6ef5").encode(y="low:Q", y2="high:Q")
         path = folder / f"steps-{curve['name'].replace(' ', '-')}.svg"
-        path.write_text(svg(band + line, f"{curve['name']}: {curve['measure']}"), encoding="utf-8")
+        write_text(path, svg(band + line, f"{curve['name']}: {curve['measure']}"))
         yield path

@@ -41,7 +41,7 @@ def run_suite(
         known = path.is_file()
         results[task.name] = _read(path) if known else task.run(bench)
         if not known:
-            _write(path, [asdict(item) for item in results[task.name]])
+            write_json(path, [asdict(item) for item in results[task.name]])
         on_task(task, len(results[task.name]), known)
     return results
 
@@ -61,7 +61,7 @@ def select(suite: Suite, names: Sequence[str]) -> Suite:
 def _claim(folder: Path, facts: Mapping[str, Any]) -> None:
     path = folder / FACTS_FILE
     if not path.is_file():
-        _write(path, facts)
+        write_json(path, facts)
         return
     there = _load(path)
     if not isinstance(there, dict):
@@ -95,9 +95,14 @@ def _load(path: Path) -> Any:
         raise ValueError(f"{path}: not JSON ({error}); delete it, and what it held is made again") from error
 
 
-def _write(path: Path, content: Any) -> None:
-    """Write beside and rename, so that a file is whole or not there."""
+def write_json(path: Path, content: Any) -> None:
+    """Write a value as readable JSON, as `write_text` does."""
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write beside and rename, so that a file is whole: what was there before, or this."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    beside.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    beside = path.with_name(f"{path.name}.part")
+    beside.write_text(text, encoding="utf-8")
     beside.replace(path)
