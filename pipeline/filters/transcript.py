@@ -77,7 +77,7 @@ def _number(digits: str, language: str, to: str) -> str:
     return str(num2words(int(digits), lang=language, to=to))
 
 
-def word_error_rate(heard: str, reference: str, language: str = "en") -> float:
+def word_error_rate(reference: str, heard: str, language: str = "en") -> float:
     """Word error rate of what was heard against the reference, both as spoken words; 1.0 or more if nothing agrees."""
     words = spoken_words(reference, language)
     if not words:
@@ -103,7 +103,7 @@ def transcript_problem(heard: str, reference: str, config: TranscriptConfig, lan
     if said and _latin(said) != _latin(written):
         return None
     if len(written) >= config.min_words:
-        rate = word_error_rate(heard, reference, language)
+        rate = word_error_rate(reference, heard, language)
         if rate <= config.max_wer or _same_letters(said, written) >= config.min_letters:
             return None
         return Problem(

@@ -45,8 +45,9 @@ def test_an_english_ending_in_another_language_is_a_number_too():
 
 def test_word_errors_do_not_count_case_punctuation_or_the_form_of_numbers():
     assert word_error_rate("Twenty-one dogs.", "21 DOGS") == 0
-    assert word_error_rate("", "a b") == 1
-    assert word_error_rate("a", "") == 1
+    assert word_error_rate("a b", "") == 1
+    assert word_error_rate("", "a") == 1
+    assert word_error_rate("a b c d", "a") == 0.75
     assert word_error_rate("", "") == 0
 
 
