@@ -116,8 +116,37 @@ def _alone(text: str, place: int) -> bool:
     return not any(neighbour.isalpha() for neighbour in text[max(place - 1, 0) : place] + text[place + 1 : place + 2])
 
 
+_SHOUTED = re.compile(r"(?<![^\W_])(?:(?:[^\W\d_]\.){2,}|[^\W\d_]+(?:['’][^\W\d_]+)*)|\d[^\W_]*")
+"""A word with its apostrophes, letters with dots between them, or a number with what hangs on it."""
+
+_ACRONYMS = frozenset(
+    """
+    ABC AC ADHD AI API ASAP ATM ATV CEO CGI CIA CPU DIY DNA ESPN EU EV FAQ FBI GPU HDMI HIV IBM ID IQ IRS MIT NASA NATO NBA NYC
+    RNA SUV UAE UCLA UEFA UFC UFO UK UN UNESCO UNICEF URL USA USB USSR UV VIP
+    """.split()  # noqa: SIM905
+)
+"""Those with a vowel that are no other word besides: "IT" and "US" are not told from "it" and "us"."""
+
+_NO_ACRONYMS = frozenset("MR MRS MS DR ST VS FT LB LBS OZ KM CM MM KG MG ML MPH PSST SHH HMM NTH".split())  # noqa: SIM905
+
+
 def without_shouting(text: str) -> str:
-    """Write a text of four words and more that is all in capitals as a sentence: engines spell out "UP" and "AN"."""
+    """Write a text of four words and more that is all in capitals as a sentence: engines spell out "UP" and "AN".
+
+    What is spelt out anyway stays: "I", acronyms (words without a vowel, and a list), letters with dots, Roman numbers.
+
+    >>> without_shouting("DO I SEE NASA ON TV? I'M SURE.")
+    "Do I see NASA on TV? I'm sure."
+    """
     if len(text.split()) < 4 or text != text.upper() or text == text.lower():
         return text
-    return re.sub(r"(?:^|(?<=[.!?] ))\w", lambda found: found[0].upper(), text.lower())
+    return re.sub(r"(?:^|(?<=[.!?] ))\w", lambda found: found[0].upper(), _SHOUTED.sub(_unshouted, text))
+
+
+def _unshouted(found: re.Match[str]) -> str:
+    word = found[0]
+    if word.startswith(("I'", "I’")):
+        return "I" + word[1:].lower()
+    spelt = "." in word or word == "I" or word in _ACRONYMS or re.fullmatch("[IVX]{2,}", word)
+    consonants = re.fullmatch("[B-DF-HJ-NP-TV-XZ]+", word) and word not in _NO_ACRONYMS
+    return word if spelt or consonants else word.lower()
