@@ -1,4 +1,4 @@
-"""`omniforge tokenizer train --config tokenizer_image.yaml`: a small picture tokenizer from rendered scenes and a folder of pictures."""
+"""`omniforge tokenizer train` of the picture tokenizer: from rendered scenes and a folder of pictures."""
 
 import functools
 import itertools
