@@ -80,6 +80,12 @@ def evaluate(options: argparse.Namespace) -> int:
     _say_progress()
     if options.limit is not None and options.limit < 1:
         raise ConfigError(f"--limit {options.limit}: give at least 1, or leave it out")
+    # Before minutes of measuring, which would be lost.
+    for folder in (options.output and Path(options.output).parent, options.show):
+        if folder is not None:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+    if options.output is not None and Path(options.output).is_dir():
+        raise ConfigError(f"--output {options.output} is a folder: give the name of a file")
     settings = {name: getattr(options, name) for name in ("source", "data", "limit")}
     report = (_evaluate_image if options.what == "image" else _evaluate_speech)(settings, options.show)
     if options.show is not None:
@@ -102,6 +108,7 @@ def _put(text: str, output: str | None) -> None:
     if output is None:
         print(text, end="")
     else:
+        Path(output).parent.mkdir(parents=True, exist_ok=True)
         Path(output).write_text(text, encoding="utf-8")
 
 

@@ -1,13 +1,16 @@
 """`omniforge tokenizer evaluate image`: what held-out scenes and pictures are worth after their round trip through codes."""
 
+import hashlib
 import io
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -65,52 +68,88 @@ def evaluate_image_tokenizer(*, source: str, data: str | None, limit: int | None
     torch.set_num_threads(1)
     tokenizer = registry.load("magvit2", source)
     count = limit or SCENES
-    kinds = [_Kind("scenes", SCENE_SIDE, ((f"scene {seed}", render(seed, SCENE_SIDE)) for seed in range(count)))]
+    scenes = _Kind(what="scenes", side=SCENE_SIDE, shown=shown)
+    LOG.info("%d scenes", count)
+    for seed in range(count):
+        scenes.measure(tokenizer, f"scene {seed}", render(seed, SCENE_SIDE))
+    kinds = [scenes]
     report: dict[str, Any] = {"tokenizer": NAME, "fingerprint": tokenizer.fingerprint}
     if data is not None:
-        pictures, left_out = held_out_pictures(Path(data))
-        report["left_out"] = left_out
-        kinds += [_Kind("pictures", side, iter(pictures[:limit])) for side in SIDES]
-    seen = []
+        pictures = [_Kind(what="pictures", side=side, shown=shown) for side in SIDES]
+        report["left_out"] = _measure_pictures(tokenizer, Path(data), pictures, limit)
+        kinds += pictures
     for kind in kinds:
-        LOG.info("%s at %d px", kind.what, kind.side)
-        trips = [_round_trip(tokenizer, name, picture, kind.side) for name, picture in kind.items]
-        report.setdefault(kind.what, {})[str(kind.side)] = _figures(trips, tokenizer.codebook_size)
-        seen.append((f"{kind.what}, {kind.side} px", tuple(trips[:shown])))
-    return ImageEvaluation(report=report, shown=tuple(seen))
+        report.setdefault(kind.what, {})[str(kind.side)] = _figures(kind.measured, tokenizer.codebook_size)
+    return ImageEvaluation(report=report, shown=tuple((f"{kind.what}, {kind.side} px", tuple(kind.trips)) for kind in kinds))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """What is kept of a round trip: thousands of them have to fit in memory."""
+
+    psnr: float
+    ssim: float
+    codes: NDArray[np.int64]
+
+
+@dataclass(slots=True, kw_only=True)
 class _Kind:
+    """Pictures of one kind at one side, as far as they are measured, and the first round trips of them to look at."""
+
     what: str
     side: int
-    items: Iterator[tuple[str, Image.Image]]
+    shown: int
+    measured: list[_Measured] = field(default_factory=list)
+    trips: list[RoundTrip] = field(default_factory=list)
+
+    def measure(self, tokenizer: registry.ImageTokenizer, name: str, picture: Image.Image) -> None:
+        """Send a picture through its codes."""
+        trip = _round_trip(tokenizer, name, picture, self.side)
+        ratio, likeness = psnr(trip.decoded, trip.original), ssim(trip.decoded, trip.original)
+        self.measured.append(_Measured(psnr=ratio, ssim=likeness, codes=trip.codes.numpy()))
+        if len(self.trips) < self.shown:
+            self.trips.append(trip)
 
 
-def held_out_pictures(folder: Path) -> tuple[list[tuple[str, Image.Image]], dict[str, str]]:
-    """Read the held-out pictures below a folder, in RGB, as `pull` reads and refuses them; copies are read once.
+def _measure_pictures(
+    tokenizer: registry.ImageTokenizer, folder: Path, kinds: list[_Kind], limit: int | None
+) -> dict[str, str]:
+    """Measure the held-out pictures of a folder at every side and return what cannot be, with reasons."""
+    left_out: dict[str, str] = {}
+    for name, picture in held_out_pictures(folder):
+        if isinstance(picture, Problem):
+            left_out[name] = f"{picture.reason}: {picture.detail}"
+        elif limit is None or len(kinds[0].measured) < limit:
+            LOG.info("%s", name)
+            for kind in kinds:
+                kind.measure(tokenizer, name, picture)
+    if not kinds[0].measured:
+        raise ValueError(f"data={folder}: no picture there is both held out (one in ten is) and readable. Give more pictures.")
+    return left_out
 
-    Returns:
-        Names relative to the folder with the pictures, and names with the reasons why others cannot be read.
+
+def held_out_pictures(folder: Path) -> Iterator[tuple[str, Image.Image | Problem]]:
+    """Open the held-out pictures below a folder one after the other, in RGB, as `pull` reads and refuses them; copies once.
+
+    Yields:
+        The name relative to the folder, and the picture or why it cannot be read.
 
     Raises:
-        ValueError: The folder has no pictures, or no readable one is held out.
+        ValueError: The folder has no pictures.
     """
-    pictures: dict[bytes, tuple[str, Image.Image]] = {}
-    left_out: dict[str, str] = {}
+    seen: set[bytes] = set()
     for path in picture_paths(folder):
-        name, content = path.relative_to(folder).as_posix(), path.read_bytes()
-        if not held_out(path) or content in pictures:
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).digest()
+        if not held_out(path) or digest in seen:
             continue
-        checked = check_picture(content, "image", PictureConfig())
+        name, checked = path.relative_to(folder).as_posix(), check_picture(content, "image", PictureConfig())
         if isinstance(checked, Problem):
-            left_out[name] = f"{checked.reason}: {checked.detail}"
+            yield name, checked
             continue
+        seen.add(digest)
         with Image.open(io.BytesIO(checked.file.data)) as image:
-            pictures[content] = name, to_rgb(image)
-    if not pictures:
-        raise ValueError(f"data={folder}: no picture there is both held out (one in ten is) and readable. Give more pictures.")
-    return list(pictures.values()), left_out
+            yield name, to_rgb(image)
 
 
 def _round_trip(tokenizer: registry.ImageTokenizer, name: str, picture: Image.Image, side: int) -> RoundTrip:
@@ -120,12 +159,11 @@ def _round_trip(tokenizer: registry.ImageTokenizer, name: str, picture: Image.Im
     return RoundTrip(name=name, original=original, codes=codes, decoded=tokenizer.decode(codes, (rows, rows)))
 
 
-def _figures(trips: list[RoundTrip], codebook: int) -> dict[str, Any]:
-    ratios = [psnr(trip.decoded, trip.original) for trip in trips]
-    likeness = [ssim(trip.decoded, trip.original) for trip in trips]
-    use = code_use((trip.codes.numpy() for trip in trips), codebook)
+def _figures(measured: list[_Measured], codebook: int) -> dict[str, Any]:
+    ratios, likeness = [item.psnr for item in measured], [item.ssim for item in measured]
+    use = code_use((item.codes for item in measured), codebook)
     return {
-        "count": len(trips),
+        "count": len(measured),
         "psnr_db": {"mean": round(sum(ratios) / len(ratios), 2), "least": round(min(ratios), 2)},
         "ssim": round(sum(likeness) / len(likeness), 4),
         "code_use": {name: round(value, 2) for name, value in asdict(use).items()},
