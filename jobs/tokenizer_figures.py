@@ -24,8 +24,8 @@ def _image_lines(report: Mapping[str, Any]) -> Iterator[str]:
             yield f"| {title}, {side} px | {figures['count']} | {quality} | {codes} |"
     yield ""
     yield (
-        "Scenes have seeds from 0, and those to train on from 2**40. Of real pictures, the tenth is measured that training "
-        "leaves out."
+        "Scenes have seeds from 0, and those to train on from 2**40. Of real pictures, the tenth is measured that training by "
+        "the shipped recipe leaves out."
     )
     if left_out := report.get("left_out"):
         named = "; ".join(f"{name} ({reason})" for name, reason in left_out.items())
@@ -51,7 +51,8 @@ def _speech_lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"Originals and decoded: word error rates of {report['recogniser']}; the interval is a bootstrap over utterances. "
         "Mel distance: mean absolute difference of log mel spectrograms (natural logarithm), between original and decoded. "
-        "Decoding speaks in the synthesiser's own voice by design: in every other voice the distance holds that change too."
+        "Decoding speaks in the synthesiser's own voice by design: in every other voice the distance holds that change too. "
+        "Sentences, and speakers called held out, are those that training by the shipped recipe leaves out."
     )
     if left_out := recorded.get("left_out"):
         reasons = Counter(reason.partition(":")[0] for reason in left_out.values())

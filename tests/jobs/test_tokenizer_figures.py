@@ -1,6 +1,12 @@
+import json
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from omniforge.jobs.tokenizer_figures import figures_markdown
+
+ROOT = Path(__file__).parents[2]
 
 USE = {"codes": 2000, "different": 100, "codebook": 8192, "bits": 6.2, "perplexity": 73.52}
 
@@ -40,3 +46,10 @@ def test_speech_has_rates_with_intervals_by_voice_and_speaker_and_counts_what_is
     assert row in text
     assert "| speaker a name t, held out |" in text
     assert "3 recordings were not measured: 1 clipping, 2 silence." in text
+
+
+@pytest.mark.parametrize(("what", "name"), [("image", "magvit2"), ("speech", "glm4voice")])
+def test_the_documentation_shows_the_figures_of_the_shipped_report(what: str, name: str) -> None:
+    page = (ROOT / "docs" / "tokenizers.md").read_text()
+    shown = page.split(f"<!-- {what} figures -->\n")[1].split(f"<!-- end of {what} figures -->")[0]
+    assert shown == figures_markdown(json.loads((ROOT / "tokenizers" / "embedded" / f"{name}_report.json").read_text()))
