@@ -42,7 +42,6 @@ class SynthConfig:
     voices: Annotated[tuple[Voice, ...], BeforeValidator(expand_tables)] = EMBEDDED_VOICES
     batch_size: int = 16
     retries: int = 2
-    verify: bool = True
     verify_share: float = 1.0
     quality_share: float = 1.0
     carrier: str = "The word is:"
@@ -86,7 +85,7 @@ class SynthConfig:
 
     def verifies(self, key: str) -> bool:
         """Tell whether the utterances of this record are transcribed."""
-        return self.verify and _place("verify", key) < self.verify_share
+        return _place("verify", key) < self.verify_share
 
     def scores(self, key: str) -> bool:
         """Tell whether the quality of this record's speech is scored."""

@@ -22,9 +22,8 @@ class Listener:
         """Load what the config names, or take what is given; what nobody will ask is not loaded."""
         self._config = config
         self._cache = cache
-        listens, scores = config.verify and config.verify_share > 0, config.quality_share > 0
-        self._recogniser = (recogniser or Recogniser.load(config.recogniser)) if listens else None
-        self._quality = (quality or QualityModel.load()) if scores else None
+        self._recogniser = (recogniser or Recogniser.load(config.recogniser)) if config.verify_share else None
+        self._quality = (quality or QualityModel.load()) if config.quality_share else None
 
     @property
     def fingerprint(self) -> str:

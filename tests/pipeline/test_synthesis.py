@@ -22,7 +22,7 @@ from omniforge.synth.voices import EMBEDDED_VOICES
 
 TEXTS = ("A red bus stops at the old station.", "Two dogs sleep on a grey sofa.", "A child eats an apple.")
 S2I = (SpokenTask(task="s2i", kinds=("caption",)),)
-UNHEARD = SynthConfig(verify=False, quality_share=0.0)
+UNHEARD = SynthConfig(verify_share=0.0, quality_share=0.0)
 
 
 def captions(toy: Any, count: int = len(TEXTS), **changes: Any) -> list[Record]:

@@ -121,7 +121,7 @@ def test_a_server_out_of_reach_is_a_retryable_failure() -> None:
 def test_results_are_in_the_order_given_though_the_longest_is_said_first() -> None:
     engine = ToneEngine()
     texts = ["one two three", "one two three four five six", "one two three four"]
-    speaker = Speaker(replace(CONFIG, verify=False), {"hibari": engine})
+    speaker = Speaker(replace(CONFIG, verify_share=0.0), {"hibari": engine})
     results = speaker.speak([utterance(text, number) for number, text in enumerate(texts)])
     assert [result.text for result in results if isinstance(result, Spoken)] == texts
     assert engine.calls[0][0] == texts[1]
@@ -160,7 +160,7 @@ def test_speech_that_sounds_bad_is_said_by_another_voice() -> None:
 
 
 def test_what_sounds_bad_in_every_voice_is_refused_with_its_scores() -> None:
-    speaker = Speaker(replace(SCORED, verify=False), {"hibari": ToneEngine()}, quality=Judge(1.5, 1.25, 1.75))
+    speaker = Speaker(replace(SCORED, verify_share=0.0), {"hibari": ToneEngine()}, quality=Judge(1.5, 1.25, 1.75))
     (refused,) = speaker.speak([utterance("a red bus stops")])
     assert isinstance(refused, Refusal)
     assert refused.reason == "roundtrip"
@@ -179,7 +179,7 @@ def test_what_was_not_understood_is_not_scored() -> None:
 def test_where_one_engine_cannot_read_a_text_a_voice_of_another_speaks() -> None:
     other = replace(EMBEDDED_VOICES[1], engine="openai_server")
     engines = {"hibari": ToneEngine(SpeechError("cannot read")), "openai_server": BatchToneEngine()}
-    speaker = Speaker(replace(CONFIG, verify=False), engines)
+    speaker = Speaker(replace(CONFIG, verify_share=0.0), engines)
     (spoken,) = speaker.speak([utterance("a red bus stops", voices=(EMBEDDED_VOICES[0], other))])
     assert isinstance(spoken, Spoken)
     assert (spoken.engine, spoken.voice) == ("openai_server", other)
@@ -196,7 +196,7 @@ def test_augmented_speech_passed_clean_and_is_measured_as_it_is_stored() -> None
 
 @pytest.mark.parametrize(("role", "task"), [("answer", "svqa"), ("speech", "spoken")])
 def test_what_a_model_learns_to_say_stays_clean(role: Role, task: Task) -> None:
-    config = replace(CONFIG, verify=False, augment=AugmentConfig(effects=(Effect(kind="noise", share=1.0),)))
+    config = replace(CONFIG, verify_share=0.0, augment=AugmentConfig(effects=(Effect(kind="noise", share=1.0),)))
     said = replace(utterance("a red bus stops"), role=role, task=task)
     (spoken,) = Speaker(config, {"hibari": ToneEngine()}).speak([said])
     assert isinstance(spoken, Spoken)
@@ -227,7 +227,7 @@ def test_a_warm_cache_gives_the_same_and_nothing_is_said_heard_or_scored_again()
 
 
 def test_a_damaged_take_is_said_again() -> None:
-    config, cache, engine = replace(CONFIG, verify=False), DictCache(), ToneEngine()
+    config, cache, engine = replace(CONFIG, verify_share=0.0), DictCache(), ToneEngine()
     speaker = Speaker(config, {"hibari": engine}, cache=cache)
     (first,) = speaker.speak([utterance("a red bus stops")])
     (key,) = cache.entries
