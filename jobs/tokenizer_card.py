@@ -117,7 +117,14 @@ def _recipe(record: dict[str, Any], name: str) -> list[str]:
         return [f"Not recorded: no {name} lies beside the weights."]
     settings = yaml.safe_dump(record["settings"], sort_keys=False, default_flow_style=None, width=120).strip()
     notes = record.get("card", {}).get("notes")
-    return ["`omniforge tokenizer train` with", "", "```yaml", settings, "```", *(["", notes] if notes else [])]
+    return [
+        "`omniforge tokenizer train --config FILE data=FOLDER output=FOLDER`, with this file:",
+        "",
+        "```yaml",
+        settings,
+        "```",
+        *(["", notes] if notes else []),
+    ]
 
 
 def _read(path: Path) -> dict[str, Any] | None:

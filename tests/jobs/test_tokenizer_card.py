@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,7 @@ import pytest
 
 from omniforge.jobs.cli import main
 from omniforge.jobs.tokenizer_card import model_card
+from omniforge.jobs.tokenizer_config import trained, training_config
 from omniforge.tokenizers.magvit2.tokenizer import EMBEDDED
 
 
@@ -51,3 +53,21 @@ def test_recordings_that_training_left_out_are_shown_by_reason(tmp_path: Path) -
     data = {"recordings": 7, "recordings_left_out": {"silence": 1, "too_long": 2}}
     card = model_card("speech", str(_own_speech(tmp_path, {"settings": {}, "data": data})), None)
     assert "Read by the training: recordings: 7, recordings left out: 3 (1 silence, 2 too_long)." in card
+
+
+def _recipe(card: str) -> str:
+    return card.split("```yaml\n")[1].split("```")[0]
+
+
+@pytest.mark.parametrize("what", ["image", "speech"])
+def test_the_recipe_on_the_card_of_the_embedded_weights_is_the_packaged_one(what: str, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(_recipe(model_card(what, "embedded", None)))
+    recipes = [training_config(path, ["output=here"]) for path in (str(tmp_path / "recipe.yaml"), f"tokenizer_{what}.yaml")]
+    assert recipes[0] == recipes[1]
+
+
+def test_the_recipe_of_a_training_of_ones_own_is_one_that_train_accepts(tmp_path: Path) -> None:
+    config = training_config("tokenizer_speech.yaml", ["output=here", "data=there"])
+    record = asdict(trained(config, {"texts": 0}, {}))
+    (tmp_path / "recipe.yaml").write_text(_recipe(model_card("speech", str(_own_speech(tmp_path, record)), None)))
+    assert training_config(str(tmp_path / "recipe.yaml"), ["output=here"]) == config
