@@ -69,8 +69,14 @@ class SynthConfig:
             )
 
     def fingerprint(self) -> str:
-        """Hash of the rules and of all settings; the engines and the models that listen add theirs (`Speaker.fingerprint`)."""
+        """Hash of the rules and of all settings that change what is made, as `batch_size` and the name of an accent do not.
+
+        The engines and the models that listen add theirs (`Speaker.fingerprint`).
+        """
         settings = {"rules": RULES} | asdict(self)
+        del settings["batch_size"]
+        for voice in settings["voices"]:
+            del voice["accent"]
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
     def engine_named(self, name: str) -> tuple[str, Options]:

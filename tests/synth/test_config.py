@@ -18,6 +18,11 @@ def test_equal_settings_have_equal_fingerprints_and_others_have_others() -> None
     assert len({SynthConfig().fingerprint(), *(config.fingerprint() for config in changed)}) == 5
 
 
+def test_what_changes_no_sample_leaves_the_fingerprint_alone() -> None:
+    renamed = tuple(replace(voice, accent="any") for voice in EMBEDDED_VOICES)
+    assert SynthConfig(batch_size=3, voices=renamed).fingerprint() == SynthConfig().fingerprint()
+
+
 @pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0, 0), (0.3, 500, 700), (1.0, 2000, 2000)])
 def test_the_share_of_verified_records_is_the_one_asked_for(share: float, low: int, high: int) -> None:
     config = SynthConfig(verify_share=share)
