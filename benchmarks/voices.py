@@ -27,12 +27,13 @@ import librosa
 import numpy as np
 import numpy.typing as npt
 import soundfile
-import soxr
 import torch
 
+from omniforge.synth.config import SynthConfig
 from omniforge.synth.quality import QualityModel
 from omniforge.synth.roundtrip import SAMPLE_RATE, Recogniser, RoundtripConfig, judge, word_error_rate
-from omniforge.synth.tts.engine import Engine
+from omniforge.synth.synthesiser import Line, Synthesiser
+from omniforge.synth.tts.engine import Engine, SpeechError
 from omniforge.synth.tts.registry import load_engine
 from omniforge.synth.voices import EMBEDDED_VOICES, FLITE_VOICES, Voice
 
@@ -56,6 +57,8 @@ WINDOW, STEP = 160, 80
 
 class SpeakerNetwork(torch.nn.Module):
     """The speaker encoder of GE2E (arXiv 1710.10467) as Resemblyzer trained it: 40 mel bands to 256 numbers."""
+
+    fingerprint = "Resemblyzer 0.1.4"
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,9 +88,11 @@ def unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def say(engine: Engine, voice: Voice, text: str, seed: int) -> Samples:
-    """Speak at 16 kHz."""
-    wave = engine.speak(text, voice, seed)
-    return np.clip(soxr.resample(wave.samples, wave.rate, SAMPLE_RATE), -1, 1).astype(np.float32)
+    """Speak as it is stored: at 16 kHz, in 16 bits."""
+    (take,) = Synthesiser(SynthConfig(), {voice.engine: engine}).speak([Line(text, voice, seed)])
+    if isinstance(take, SpeechError):
+        raise take
+    return take
 
 
 def in_a_row(clips: Sequence[Samples]) -> Samples:
@@ -97,11 +102,14 @@ def in_a_row(clips: Sequence[Samples]) -> Samples:
 
 
 def keep_measuring(
-    voices: Sequence[Voice], engines: dict[str, Engine], log: Path, look: Callable[[list[Samples]], Any]
+    voices: Sequence[Voice], engines: dict[str, Engine], log: Path, by: str, look: Callable[[list[Samples]], Any]
 ) -> list[Any]:
-    """Measure each voice that `log` does not have yet, as it is now, and return all measures in the order of the table."""
+    """Measure each voice that `log` does not have yet, as it is now, and return all measures in the order of the table.
+
+    `by` names the model that looks.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
-    keys = [json.dumps([asdict(voice), engines[voice.engine].fingerprint, SENTENCES]) for voice in voices]
+    keys = [json.dumps([asdict(voice), engines[voice.engine].fingerprint, SENTENCES, by, "16 bits"]) for voice in voices]
     done = {row["key"]: row["value"] for row in map(json.loads, log.read_text().splitlines())} if log.exists() else {}
     with log.open("a") as file:
         for voice, key in zip(voices, keys, strict=True):
@@ -125,11 +133,14 @@ def measure(voices: Sequence[Voice], work: Path) -> list[dict[str, Any]]:
         wer = word_error_rate(" ".join(SENTENCES), recogniser.transcribe(in_a_row(clips)))
         return {"wer": wer, "bad": [verdict.why for verdict in verdicts if not verdict.ok]}
 
-    embeddings = keep_measuring(voices, engines, work / "embeddings.jsonl", embed)
-    heard = keep_measuring(voices, engines, work / "heard.jsonl", listen)
+    def score(clips: list[Samples]) -> float:
+        return quality.score(clips[0])
+
+    embeddings = keep_measuring(voices, engines, work / "embeddings.jsonl", SpeakerNetwork.fingerprint, embed)
+    heard = keep_measuring(voices, engines, work / "heard.jsonl", recogniser.fingerprint, listen)
     scored = voices[::SCORED]
-    scores = keep_measuring(scored, engines, work / "quality.jsonl", lambda clips: quality.score(clips[0]))
-    dnsmos = {voice.name: score for voice, score in zip(scored, scores, strict=True)}
+    scores = keep_measuring(scored, engines, work / "quality.jsonl", quality.fingerprint, score)
+    dnsmos = {voice.name: value for voice, value in zip(scored, scores, strict=True)}
     return [
         row | {"embeddings": rows, "dnsmos": dnsmos.get(voice.name)}
         for voice, row, rows in zip(voices, heard, embeddings, strict=True)
