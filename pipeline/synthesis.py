@@ -65,7 +65,8 @@ class SynthesisConfig:
     """What is spoken and how it is checked.
 
     `test_share` of the pictures (of the records, where they have none) give records of the split `test` where their corpus says
-    `train`: drawn by the picture's content, so that everything spoken about one picture is in one split. `cache` keeps what was
+    `train`: drawn by the picture's content, so that all that is spoken of a picture is in one split, as far as the corpora that
+    have it agree on `train`. `cache` keeps what was
     spoken, heard and scored below the root; it changes no result.
     """
 
