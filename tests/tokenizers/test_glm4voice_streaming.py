@@ -22,8 +22,9 @@ SENTENCES = (
     "He opened the old wooden door slowly and looked into the empty room behind it.",
     "Please put the cups on the table and bring me a glass of water. It is very warm today.",
 )
-LOST_WORDS = 0.3
-"""Share of the words that streaming may cost: an embedded decoder is trained on whole utterances, not on beginnings."""
+LOST_WORDS = 0.1
+"""Share of the words that streaming may cost. Measured: none of the 50 here, and 2 of 253 over 18 sentences; five words are the
+margin, since last bits of another processor change a few."""
 
 
 @pytest.fixture(scope="module")
