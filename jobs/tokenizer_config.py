@@ -235,9 +235,10 @@ def claim_output(output: Path, name: str, record: Trained) -> None:
     if path.is_file():
         found = json.loads(path.read_text(encoding="utf-8"))
         if differing := _differences(found, wanted):
+            of_device = any(difference.startswith("precision ") for difference in differing)
             raise ConfigError(
                 f"{output} holds a training that differs in {', '.join(differing)}. Give another output; start={output} begins "
-                "with its weights. (The precision is that of the device; go on with one like the first.)"
+                f"with its weights.{' Or go on where it began: the precision is that of the device.' if of_device else ''}"
             )
     elif checkpoints := sorted({*output.glob("checkpoint.pt"), *output.glob("checkpoints/*.pt")}):
         raise ConfigError(
