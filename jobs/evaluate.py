@@ -23,7 +23,11 @@ def register(subparsers: "argparse._SubParsersAction[Any]") -> None:
         description="Run again with the same arguments, it goes on after the last task that was done. docs/evaluation.md says "
         "what is measured and how.",
     )
-    parser.add_argument("checkpoint", metavar="CKPT", help="folder of a checkpoint, or of a published model with --data")
+    parser.add_argument(
+        "checkpoint",
+        metavar="CKPT",
+        help="embedded (the shipped model), a checkpoint's folder, or a published one's with --data",
+    )
     parser.add_argument("--suite", metavar="NAME", required=True, help="what to measure: scenes")
     parser.add_argument("--samples", type=int, default=200, metavar="N", help="scenes, or sentences, of a task (default: 200)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="which of the unseen ones (default: 0)")

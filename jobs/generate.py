@@ -21,7 +21,11 @@ def register(subparsers: "argparse._SubParsersAction[Any]") -> None:
         description=f"Tasks and what each takes; give an option once for all prompts, or once for each:\n{takes}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("checkpoint", metavar="CKPT", help="folder of a checkpoint, or of a published model with --data")
+    parser.add_argument(
+        "checkpoint",
+        metavar="CKPT",
+        help="embedded (the shipped model), a checkpoint's folder, or a published one's with --data",
+    )
     parser.add_argument("--task", choices=TASKS, required=True)
     parser.add_argument("--text", action="append", metavar="TEXT", help="what to draw (t2i, inpaint) or to say (tts)")
     parser.add_argument("--question", action="append", metavar="TEXT", help="about the picture (vqa)")

@@ -30,7 +30,7 @@ def train_on_ray(config: TrainConfig) -> Path:
         config,
         data=open_dataset(config.data).reference,
         output=str(output),
-        start=str(Path(config.start).resolve()) if config.start else None,
+        start=_start(config.start),
     )
     start_ray(EngineConfig())
     gpus = ray.cluster_resources().get("GPU", 0) >= config.processes
@@ -48,6 +48,11 @@ def train_on_ray(config: TrainConfig) -> Path:
         reason = next(iter(failures.values()), error)
         raise TrainingError(f"Ray Train: {len(failures)} of {config.processes} workers failed; the first: {reason}") from error
     return checkpoints(stage_folder(config, config.stages[-1]))[-1]
+
+
+def _start(start: str | None) -> str | None:
+    """A folder as every worker finds it; the shipped model is a name, which each finds in its own installation."""
+    return start if start in (None, "embedded") else str(Path(start).resolve())
 
 
 def _worker(settings: dict[str, TrainConfig]) -> None:

@@ -68,7 +68,8 @@ class TrainConfig:
         data: Reference of a token dataset, `ROOT/name@v3`.
         output: Folder for checkpoints, metrics and skipped batches, a sub-folder a stage; shared by all machines of a run.
         stages: Which stages, in order.
-        start: Folder of a published model to begin from; None begins from a fresh one (first stage) or from the stage before.
+        start: Folder of a published model to begin from, or `embedded` for the shipped one; None begins from a fresh one
+            (first stage) or from the stage before.
         start_rows: Ids that model was trained with, if the vocabulary here has more; see `growth.grow_vocabulary`.
         steps: Steps of each stage that sets none of its own.
         lr: Peak learning rate of each stage that sets none of its own.

@@ -9,6 +9,7 @@ from typing import Any
 from omniforge.pipeline.reference import Dataset
 from omniforge.tokenizers.vocabulary import Vocabulary, VocabularyLayout
 from omniforge.trainer.generation.lengths import LengthFit, fit_lengths
+from omniforge.trainer.model.source import model_folder
 
 STATE_FILE = "state.json"
 
@@ -45,12 +46,12 @@ def describe(dataset: Dataset) -> dict[str, Any]:
 
 
 def read_origin(checkpoint: str | Path) -> Origin:
-    """Read the `dataset` of a checkpoint's `state.json`.
+    """Read the `dataset` of a checkpoint's `state.json`; `embedded` is the shipped model's.
 
     Raises:
         ValueError: It is absent or does not say enough.
     """
-    path = Path(checkpoint) / STATE_FILE
+    path = model_folder(checkpoint) / STATE_FILE
     advice = "name the token dataset that the model was trained on with --data REF"
     try:
         state = json.loads(path.read_text(encoding="utf-8"))

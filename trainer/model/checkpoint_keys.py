@@ -11,11 +11,13 @@ from torch import Tensor
 from omniforge.tokenizers.sensevoice.config import SenseVoiceConfig
 from omniforge.tokenizers.weights import load_strict, read_safetensors_or_torch
 from omniforge.trainer.model.config import DreamConfig, dream_config
+from omniforge.trainer.model.source import model_folder
 from omniforge.trainer.model.transformer import Dream
 
 AUDIO_PREFIX = "model.audio_model."
 _RECOMPUTED = ".inv_freq"
-_TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float32}
+"""What a model computes in, by the type its weights are stored as. float16 is for storing alone: CPUs are slow in it."""
 
 
 def load_pretrained(folder: str | Path, *, dtype: torch.dtype | None = None, device: torch.device | str = "cpu") -> Dream:
@@ -25,14 +27,14 @@ def load_pretrained(folder: str | Path, *, dtype: torch.dtype | None = None, dev
     Omni-Diffusion and as written by `export`.
 
     Args:
-        folder: Local folder.
-        dtype: Type of the parameters; the `torch_dtype` of the config if None.
+        folder: Local folder, or `embedded` for the model that is shipped.
+        dtype: Type of the parameters; if None the `torch_dtype` of the config, or float32 where that is float16.
         device: Where the model goes.
 
     Raises:
         ValueError: A file is absent or damaged, or weights and sizes do not fit; all keys concerned are listed.
     """
-    folder = Path(folder)
+    folder = model_folder(folder)
     values = _read_config(folder)
     weights = published_weights(folder)
     config = with_published_audio(dream_config(values), weights)
