@@ -12,6 +12,7 @@ from omniforge.jobs import (
     explain,
     export,
     generate,
+    model,
     plan,
     publish,
     report,
@@ -41,6 +42,7 @@ COMMANDS = (
     tokenizer,
     train,
     generate,
+    model,
     evaluate,
 )
 DONE, FAILED, USAGE = 0, 1, 2

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,13 +106,12 @@ def _facts(options: argparse.Namespace, model: "Dream", codecs: "Codecs", tools:
     from omniforge.pipeline.sources.scenes import SCENES_VERSION
     from omniforge.pipeline.sources.scenes_source import scene_seed
     from omniforge.pipeline.sources.sentences import SENTENCES_VERSION
-    from omniforge.tokenizers.weights import weights_fingerprint
-    from omniforge.trainer.evaluate.facts import codecs_facts
+    from omniforge.trainer.evaluate.facts import codecs_facts, model_fingerprint
     from omniforge.trainer.evaluate.unseen import first_number
 
     return {
         "suite": options.suite,
-        "checkpoint": weights_fingerprint(asdict(model.config), model.state_dict()),
+        "checkpoint": model_fingerprint(model),
         **codecs_facts(codecs),
         "samples": options.samples,
         "seed": options.seed,

@@ -82,7 +82,9 @@ def save_checkpoint(folder: Path, tokenizers: dict[str, str], *, continuous: boo
     """Save a random model with a `state.json` that says what its tokens mean."""
     image, speech = ImageTokenizer.load(tokenizers["image"]), SpeechTokenizer.load(tokenizers["speech"])
     layout = VocabularyLayout(
-        text_size=load_text_tokenizer(tokenizers["text"]).size, speech_codes=CODEBOOK, image_codes=CODEBOOK
+        text_size=load_text_tokenizer(tokenizers["text"]).size,
+        speech_codes=speech.codebook_size,
+        image_codes=image.codebook_size,
     )
     vocabulary = Vocabulary(layout)
     hearing = SenseVoiceConfig(output_size=32, attention_heads=2, linear_units=32, num_blocks=1, tp_blocks=1)

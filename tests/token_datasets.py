@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +52,12 @@ def commit_unit(store: Store, name: str, samples: list[TokenSample]) -> LedgerEn
     return commit_samples(store, unit, samples)
 
 
-def publish_samples(root: Path | str, units: Mapping[str, list[TokenSample]], name: str = "made") -> Dataset:
+def publish_samples(
+    root: Path | str,
+    units: Mapping[str, list[TokenSample]],
+    name: str = "made",
+    config: Mapping[str, Any] = MappingProxyType({}),
+) -> Dataset:
     store = open_store(str(root))
     entries = {entry.unit: entry for entry in (commit_unit(store, unit, samples) for unit, samples in units.items())}
     publish(
@@ -59,7 +66,7 @@ def publish_samples(root: Path | str, units: Mapping[str, list[TokenSample]], na
         name=name,
         entries=entries,
         code_version="0",
-        config={},
+        config=dict(config),
         models={},
         inputs=(),
         vocabulary={**asdict(VOCABULARY.layout), "fingerprint": VOCABULARY.fingerprint, "size": VOCABULARY.size},
@@ -67,9 +74,16 @@ def publish_samples(root: Path | str, units: Mapping[str, list[TokenSample]], na
     return find_version(store, name, "latest")
 
 
-def made_dataset(root: Path | str, counts: Mapping[str, int], *, held_out: int = 0, per_unit: int = 16) -> Dataset:
+def made_dataset(
+    root: Path | str,
+    counts: Mapping[str, int],
+    *,
+    held_out: int = 0,
+    per_unit: int = 16,
+    config: Mapping[str, Any] = MappingProxyType({}),
+) -> Dataset:
     """A dataset with so many training samples of each task, interleaved as a build interleaves them, in several shards."""
     train = [make_sample(task, number) for number in range(max(counts.values())) for task in counts if number < counts[task]]
     test = [make_sample(task, number, "test") for number in range(held_out) for task in counts]
     units = {f"train-{start}": train[start : start + per_unit] for start in range(0, len(train), per_unit)}
-    return publish_samples(root, units | ({"test": test} if test else {}))
+    return publish_samples(root, units | ({"test": test} if test else {}), config=config)

@@ -3,9 +3,16 @@
 from dataclasses import asdict
 from typing import Any
 
+from omniforge.tokenizers.weights import weights_fingerprint
 from omniforge.trainer.generation.codecs import Codecs
 from omniforge.trainer.generation.presets import default_sampling
 from omniforge.trainer.generation.tasks import TASKS
+from omniforge.trainer.model.transformer import Dream
+
+
+def model_fingerprint(model: Dream) -> str:
+    """Name sizes and weights, in the type they compute in."""
+    return weights_fingerprint(asdict(model.config), model.state_dict())
 
 
 def codecs_facts(codecs: Codecs) -> dict[str, Any]:

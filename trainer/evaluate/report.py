@@ -69,7 +69,7 @@ def _curve(suite: Suite, curve: Curve, tasks: Mapping[str, Any], results: Result
 def markdown(summary: Mapping[str, Any], charts: Sequence[str] = ()) -> str:
     """Lay a summary out for people; `charts` are file names of pictures beside the page."""
     shown = [line for chart in charts for line in (f"![{chart}]({chart})", "")]
-    return "\n".join((*_head(summary), *_overview(summary), *shown, *_details(summary))) + "\n"
+    return "\n".join((*_head(summary), *overview(summary), *shown, *_details(summary))) + "\n"
 
 
 def _head(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -87,7 +87,8 @@ def _head(summary: Mapping[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def _overview(summary: Mapping[str, Any]) -> Iterator[str]:
+def overview(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of the tables that stand for a whole summary: headlines, comparisons, curves."""
     yield "| task | measure | result | items | beside it |"
     yield "| --- | --- | --- | --- | --- |"
     for name, task in summary["tasks"].items():
