@@ -37,21 +37,23 @@ def showcase(
     split: str = "test",
     steps: int | None = None,
     frames: int = 6,
+    own_origin: bool = False,
 ) -> list[dict[str, Any]]:
     """Have a checkpoint respond to held-out records of a token dataset; `trainer/generation/showcase.py` says what is written.
 
-    Tasks of which the split has no record are left out.
+    The checkpoint may be of another dataset (`own_origin`): it then responds with the tokenizers, resolutions and lengths that
+    it says itself. Tasks of which the split has no record are left out.
 
     Raises:
         ValueError: The checkpoint cannot be used, or belongs to other tokenizers than the dataset.
     """
     from omniforge.trainer.generation.codecs import Codecs
-    from omniforge.trainer.generation.origin import describe, origin_of
+    from omniforge.trainer.generation.origin import describe, origin_of, read_origin
     from omniforge.trainer.generation.showcase import write_showcase
     from omniforge.trainer.model.checkpoint_keys import load_pretrained
 
     dataset = open_dataset(reference)
-    codecs = Codecs(origin_of(describe(dataset), dataset.reference))
+    codecs = Codecs(read_origin(checkpoint) if own_origin else origin_of(describe(dataset), dataset.reference))
     model = load_pretrained(checkpoint).eval()
     exhibits = [exhibit for task in tasks for exhibit in held_out(dataset, task, per_task, split)]
     return write_showcase(model, codecs, exhibits, Path(folder), steps=steps, frames=frames)

@@ -1,4 +1,4 @@
-"""What a page shows of a training run: loss curves, validation by task after each stage, responses to held-out records."""
+"""What a page shows of models: of a training run its losses, of any model its responses to held-out records."""
 
 import base64
 import json
@@ -11,18 +11,48 @@ import altair
 from omniforge.pipeline.report import Shown, TableOnPage
 from omniforge.pipeline.report_cards import Card, Group, Medium, Turn
 from omniforge.pipeline.report_charts import svg
+from omniforge.trainer.generation.origin import read_origin
+from omniforge.trainer.model.source import model_folder
+from omniforge.trainer.release import read_training
 
 MIME = {".png": "image/png", ".wav": "audio/wav"}
 TASK_LOSS = "validation/loss/task/"
+RUN = "The model of this run"
 
 
-def shown(model: Path, showcase: Path) -> Shown:
-    """Read a run's folder (`stage-N/metrics.jsonl`) and its showcase (`showcase.json`)."""
+def run_shown(model: Path, checkpoint: Path, showcase: Path) -> Shown:
+    """Read a run's folder (`stage-N/metrics.jsonl`) and the showcase (`showcase.json`) of its last checkpoint."""
     stages = {int(path.parent.name.split("-")[1]): list(_metrics(path)) for path in sorted(model.glob("stage-*/metrics.jsonl"))}
     if not stages:
         raise ValueError(f"{model}: no stage-N/metrics.jsonl there; give the output folder of `omniforge train`")
-    entries = json.loads((showcase / "showcase.json").read_text(encoding="utf-8"))
-    return Shown(charts=tuple(_curves(stages)), tables=(_validation(stages),), groups=tuple(_groups(entries, showcase)))
+    return Shown(
+        title=RUN,
+        about=f"Trained by this run: {_told(checkpoint)}.",
+        charts=tuple(_curves(stages)),
+        tables=(_validation(stages),),
+        groups=tuple(_groups(RUN, showcase)),
+    )
+
+
+def beside_shown(source: str, showcase: Path) -> Shown:
+    """Show the responses of another model (`embedded`, or a folder) under a title that nobody takes for the run's own."""
+    title = "The shipped model" if source == "embedded" else f"Another model: {Path(source).name}"
+    whence = "Comes with omniforge; this run has not trained it" if source == "embedded" else "Not trained by this run"
+    return Shown(
+        title=title,
+        about=f"{whence}: {_told(model_folder(source))}. It responds to the same held-out records, at its own resolution.",
+        groups=tuple(_groups(title, showcase)),
+    )
+
+
+def _told(checkpoint: Path) -> str:
+    """How large a model is, how it was trained and on what, and which pictures it makes."""
+    training, pixels = read_training(checkpoint), read_origin(checkpoint).tokenize["generation"]
+    stages = ", ".join(f"{stage['steps']:,}" for stage in training["stages"])
+    return (
+        f"{training['parameters'] / 1e6:.1f} M parameters, stages of {stages} steps on {training['data']['reference']} "
+        f"({training['data']['content_sha256'][:16]}), pictures of {pixels} px"
+    )
 
 
 def _metrics(path: Path) -> Iterator[dict[str, Any]]:
@@ -56,9 +86,10 @@ def _validated(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [line for line in lines if "validation/loss/all" in line]
 
 
-def _groups(entries: list[dict[str, Any]], folder: Path) -> Iterator[Group]:
+def _groups(title: str, folder: Path) -> Iterator[Group]:
+    entries = json.loads((folder / "showcase.json").read_text(encoding="utf-8"))
     for task in dict.fromkeys(entry["task"] for entry in entries):
-        yield Group(f"model: {task}", [_card(entry, folder) for entry in entries if entry["task"] == task])
+        yield Group(f"{title}: {task}", [_card(entry, folder) for entry in entries if entry["task"] == task])
 
 
 def _card(entry: dict[str, Any], folder: Path) -> Card:

@@ -1,6 +1,7 @@
 """One page that shows a dataset version: numbers, charts, samples to look at and listen to, refusals. Self-contained."""
 
 import codecs
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,16 +39,17 @@ class TableOnPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What a page shows beside its dataset, such as a model trained on it: charts as SVG, tables, groups of cards."""
+    """What a page shows above its dataset, such as a model trained on it: what it is, charts as SVG, tables, cards."""
 
+    title: str
+    about: str
     charts: tuple[str, ...] = ()
     tables: tuple[TableOnPage, ...] = ()
     groups: tuple[Group, ...] = ()
 
 
-def render(dataset: Dataset, samples: int = 6, model: Shown | None = None) -> str:
+def render(dataset: Dataset, samples: int = 6, models: Sequence[Shown] = ()) -> str:
     """Return the page as HTML. Pictures and speech of a token dataset are decoded from their codes beside the originals."""
-    model = model or Shown()
     content = dataset.manifest.content
     tokenizers = None
     if content.layer == "tokens":
@@ -72,7 +74,7 @@ def render(dataset: Dataset, samples: int = 6, model: Shown | None = None) -> st
             inputs=", ".join(reference.split("@")[0] for reference in content.inputs),
             code_version=content.code_version,
             totals=_totals(dataset),
-            model=model,
+            models=models,
             charts=list(charts(connection, content.layer)),
             tables=[table for title, sql in TABLES.items() if (table := _table(connection, title, sql)).rows],
             groups=groups(connection, lineage(dataset).datasets, tokenizers, samples),
