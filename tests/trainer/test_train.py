@@ -14,7 +14,10 @@ from training import losses, metrics, same_bits, tiny, weights, write_config
 
 from omniforge.trainer.checkpoint import CheckpointError, checkpoints, read_state
 from omniforge.trainer.config import TrainConfig
-from omniforge.trainer.train import train
+from omniforge.trainer.model import source
+from omniforge.trainer.model.checkpoint_keys import load_pretrained
+from omniforge.trainer.model.export import export
+from omniforge.trainer.train import first_weights, train
 
 ALL_TASKS = {"t2i": 1.0, "caption": 1.0, "asr": 1.0, "svqa": 1.0}
 
@@ -167,6 +170,20 @@ def start_from(data: str, output: Path, start: Path, **changes: object) -> Train
 
 def test_a_later_stage_can_begin_with_a_model_from_elsewhere(data: str, whole: Path, tmp_path: Path) -> None:
     assert train(start_from(data, tmp_path, whole)).parent.name == "stage-3"
+
+
+def test_a_stage_can_go_on_from_the_shipped_model(
+    data: str, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped, config = tmp_path / "shipped", tiny(data, tmp_path / "on", start="embedded", stages=3, steps=1)
+    model = load_pretrained(whole)
+    export(model.state_dict(), model.config, shipped, dtype=torch.float16)
+    monkeypatch.setattr(source, "EMBEDDED", shipped)
+    first = first_weights(config, 3, VOCABULARY).state_dict()
+    assert all(torch.equal(first[name], tensor.half().float()) for name, tensor in weights(whole).items())
+    on = train(config)
+    assert on.parent.name == "stage-3"
+    assert {tensor.dtype for tensor in weights(on).values()} == {torch.float32}
 
 
 def test_a_model_of_another_vocabulary_is_refused_or_grown(data: str, whole: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 EMBEDDED = Path(__file__).parents[1] / "embedded"
-"""The shipped model as package data: what `omniforge model export` and `omniforge model card` write."""
+"""The shipped model as package data: what `omniforge model export` and `omniforge model card` wrote."""
 
 
 def model_folder(source: str | Path) -> Path:
@@ -16,7 +16,7 @@ def model_folder(source: str | Path) -> Path:
     """
     if source != "embedded":
         return Path(source)
-    if not (EMBEDDED / "config.json").is_file():
+    if not (EMBEDDED / "model.safetensors").is_file():
         raise ValueError(
             "no embedded model in this version: omniforge was installed without the weights of trainer/embedded; give the "
             "folder of a model of your own (`omniforge demo` trains one)"
