@@ -63,14 +63,14 @@ def run(options: argparse.Namespace) -> int:
     started = time.monotonic()
     if code := _run(["build", "--config", chain.build, *build]):
         return code
-    for command in _after_build(options, chain, output, open_dataset(f"{config.root}/{config.base_name}")):
+    for command in after_build(options, chain, output, open_dataset(f"{config.root}/{config.base_name}")):
         if code := _run(command):
             return code
     print(f"\ndone in {time.monotonic() - started:.0f} s; open {output / 'report.html'} in a browser")
     return 0
 
 
-def _after_build(options: argparse.Namespace, chain: Chain, output: Path, dataset: "Dataset") -> list[list[str]]:
+def after_build(options: argparse.Namespace, chain: Chain, output: Path, dataset: "Dataset") -> list[list[str]]:
     """List the commands that follow the build.
 
     What is made of a version carries its number: after an upgrade that makes other tokens, the demo begins a new model.
