@@ -11,7 +11,7 @@ from omniforge.trainer.evaluate.report import overview
 from omniforge.trainer.evaluate.run import TASKS_FOLDER, write_json
 from omniforge.trainer.generation.origin import Origin, read_origin
 from omniforge.trainer.model.checkpoint_keys import load_pretrained
-from omniforge.trainer.release import TRAINING_FILE, read_training
+from omniforge.trainer.release import TRAINING_FILE, read_training, stages_before
 
 EVALUATION_FILE, ITEMS_FILE = "evaluation.json", "evaluation_items.json"
 KEPT_TASK, KEPT_ITEMS = "vqa", 12
@@ -119,7 +119,8 @@ def _stages(training: Mapping[str, Any]) -> Iterator[str]:
     )
     yield f"| {' | '.join(columns)} |"
     yield f"|{' --- |' * len(columns)}"
-    for stage in training["stages"]:
+    earlier = stages_before(training)
+    for stage in (*earlier, *training["stages"]):
         settings = stage["settings"]
         mixture = ", ".join(f"{name} {weight:g}" for name, weight in settings["stage weights"].items())
         cells = (
@@ -142,6 +143,13 @@ def _stages(training: Mapping[str, Any]) -> Iterator[str]:
         if name.startswith("optimizer ")
     }
     yield ""
+    if began := training.get("began"):
+        told = (
+            f"of the rows above, the first {len(earlier)} tell of its training"
+            if earlier
+            else "it does not say how it was trained"
+        )
+        yield f"This training began with the model {began['name']}: {told}."
     yield f"AdamW: {', '.join(f'{name} {value}' for name, value in optimizer.items())}. Everything else: training.json."
 
 

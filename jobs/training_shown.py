@@ -13,7 +13,7 @@ from omniforge.pipeline.report_cards import Card, Group, Medium, Turn
 from omniforge.pipeline.report_charts import svg
 from omniforge.trainer.generation.origin import read_origin
 from omniforge.trainer.model.source import model_folder
-from omniforge.trainer.release import read_training
+from omniforge.trainer.release import read_training, stages_before
 
 MIME = {".png": "image/png", ".wav": "audio/wav"}
 TASK_LOSS = "validation/loss/task/"
@@ -48,7 +48,7 @@ def beside_shown(source: str, showcase: Path) -> Shown:
 def _told(checkpoint: Path) -> str:
     """How large a model is, how it was trained and on what, and which pictures it makes."""
     training, pixels = read_training(checkpoint), read_origin(checkpoint).tokenize["generation"]
-    stages = ", ".join(f"{stage['steps']:,}" for stage in training["stages"])
+    stages = ", ".join(f"{stage['steps']:,}" for stage in (*stages_before(training), *training["stages"]))
     return (
         f"{training['parameters'] / 1e6:.1f} M parameters, stages of {stages} steps on {training['data']['reference']} "
         f"({training['data']['content_sha256'][:16]}), pictures of {pixels} px"

@@ -45,6 +45,8 @@ class TrainingState:
         identity: The loader's identity, which `position` belongs to.
         settings: All that else decides the numbers; a run goes on under equal settings alone.
         dataset: What the model was trained on, for people and for tools that need its vocabulary and tokenizers.
+        began: The model that the stage began with, where that is of another run: its `name`, and what it tells of its
+            `training` (`release.read_training`), if it does.
     """
 
     stage: int
@@ -57,6 +59,7 @@ class TrainingState:
     identity: dict[str, Any]
     settings: dict[str, Any]
     dataset: dict[str, Any]
+    began: dict[str, Any] | None = None
 
 
 def checkpoints(folder: Path) -> list[Path]:

@@ -70,9 +70,20 @@ class StageRun:
         self.table = torch.zeros(self.groups.shape, dtype=torch.float64, device=self.processes.device)
 
 
-def train_stage(config: TrainConfig, stage: Stage, dataset: Dataset, model: Dream, folder: Path, processes: Processes) -> Path:
-    """Train `model`, which holds the stage's first weights or those of its last checkpoint; return the final checkpoint."""
-    run = _prepare(config, stage, dataset, model, folder, processes)
+def train_stage(
+    config: TrainConfig,
+    stage: Stage,
+    dataset: Dataset,
+    model: Dream,
+    folder: Path,
+    processes: Processes,
+    began: dict[str, Any] | None = None,
+) -> Path:
+    """Train `model`, which holds the stage's first weights or those of its last checkpoint; return the final checkpoint.
+
+    `began` tells of first weights that are of another run; a checkpoint knows it of itself.
+    """
+    run = _prepare(config, stage, dataset, model, folder, processes, began)
     if run.state.step == 0:
         _record(run, validate(run.model, run.held_out, run.groups, config.precision, processes))
     batches = prefetched(
@@ -95,13 +106,34 @@ def train_stage(config: TrainConfig, stage: Stage, dataset: Dataset, model: Drea
     return checkpoints(folder)[-1]
 
 
-def _prepare(config: TrainConfig, stage: Stage, dataset: Dataset, model: Dream, folder: Path, processes: Processes) -> StageRun:
+def _prepare(
+    config: TrainConfig,
+    stage: Stage,
+    dataset: Dataset,
+    model: Dream,
+    folder: Path,
+    processes: Processes,
+    began: dict[str, Any] | None,
+) -> StageRun:
     loader = Loader(dataset=dataset, weights=stage.weights, config=config.loader, seed=config.seed)
     if config.loader.verify:
         by_first(partial(verify_shards, dataset.store, loader.table), processes)
     there = checkpoints(folder)
     description = by_first(partial(describe, dataset), processes)
-    state = _state(config, stage, loader, model, description, there[-1] if there else None)
+    fresh = TrainingState(
+        stage=stage.number,
+        step=0,
+        steps=stage.steps,
+        updates=0,
+        skipped=0,
+        tokens=0,
+        position=Position(),
+        identity=loader.identity(),
+        settings=settings_of(config, stage, model),
+        dataset=description,
+        began=began,
+    )
+    state = _going_on(fresh, there[-1]) if there else fresh
     freeze(model, stage.frozen)
     model.to(processes.device).train()
     shard(model, processes)
@@ -210,28 +242,12 @@ def _held_out(config: TrainConfig, dataset: Dataset, processes: Processes) -> tu
     return validation_batches(loader, config.batch, config.validation.rows, processes)
 
 
-def _state(
-    config: TrainConfig, stage: Stage, loader: Loader, model: Dream, description: dict[str, Any], checkpoint: Path | None
-) -> TrainingState:
-    """Return the state to begin with: a fresh one, or the checkpoint's if it belongs to the same run.
+def _going_on(fresh: TrainingState, checkpoint: Path) -> TrainingState:
+    """Return a checkpoint's state if it belongs to the run of the fresh one.
 
     Raises:
         CheckpointError: Data or settings are others than those of the checkpoint.
     """
-    fresh = TrainingState(
-        stage=stage.number,
-        step=0,
-        steps=stage.steps,
-        updates=0,
-        skipped=0,
-        tokens=0,
-        position=Position(),
-        identity=loader.identity(),
-        settings=settings_of(config, stage, model),
-        dataset=description,
-    )
-    if checkpoint is None:
-        return fresh
     state = read_state(checkpoint)
     for name, was, now in (
         *((name, value, fresh.identity.get(name)) for name, value in state.identity.items()),

@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from omniforge.trainer.checkpoint import TrainingState, checkpoints, read_state
+from omniforge.trainer.checkpoint import CheckpointError, TrainingState, checkpoints, read_state
 from omniforge.trainer.generation.origin import STATE_FILE, origin_of
 from omniforge.trainer.model.checkpoint_keys import load_pretrained
 from omniforge.trainer.model.config import DreamConfig
 from omniforge.trainer.model.export import export
+from omniforge.trainer.model.source import model_folder
 
 TRAINING_FILE = "training.json"
 STORED = torch.float16
@@ -80,8 +81,25 @@ def read_training(folder: Path) -> dict[str, Any]:
     if path.is_file():
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return content
+    state = read_state(folder)
     model = load_pretrained(folder, dtype=torch.float32)
-    return _training(folder, read_state(folder), model.config, model.state_dict())
+    return _training(folder, state, model.config, model.state_dict())
+
+
+def began_with(source: str) -> dict[str, Any]:
+    """Tell of a model that a run begins with; its training is None where it does not say, as published models do not."""
+    try:
+        training = read_training(model_folder(source))
+    except CheckpointError:
+        training = None
+    return {"name": Path(source).name, "training": training}
+
+
+def stages_before(training: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List the stages of the models that a training began with, the earliest first, as far as they are told."""
+    began = training.get("began") or {}
+    earlier = began.get("training")
+    return [*stages_before(earlier), *earlier["stages"]] if earlier else []
 
 
 def local_sources(folder: Path) -> list[str]:
@@ -129,6 +147,7 @@ def _training(checkpoint: Path, state: TrainingState, config: DreamConfig, weigh
         },
         "parameters": sum(tensor.numel() for tensor in weights.values()),
         "model": asdict(config),
+        "began": (*before, state)[0].began,
         "stages": [_stage(one) for one in (*before, state)],
     }
 

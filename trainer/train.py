@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,6 +19,7 @@ from omniforge.trainer.model.config import named_config
 from omniforge.trainer.model.growth import grow_vocabulary
 from omniforge.trainer.model.transformer import Dream, initialise
 from omniforge.trainer.parallel import by_first, joined
+from omniforge.trainer.release import began_with
 
 
 def train(config: TrainConfig) -> Path:
@@ -40,7 +42,8 @@ def train(config: TrainConfig) -> Path:
             folder = stage_folder(config, number)
             there = by_first(partial(_ready, folder), processes)
             model = load_pretrained(there[-1], dtype=torch.float32) if there else first_weights(config, number, vocabulary)
-            last = train_stage(config, config.stage(number), dataset, model, folder, processes)
+            began = None if there else by_first(partial(_began, config, number), processes)
+            last = train_stage(config, config.stage(number), dataset, model, folder, processes, began)
             if processes.first:
                 print(f"stage {number}: {last}", file=sys.stderr, flush=True)
     return last
@@ -56,6 +59,12 @@ def _ready(folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     clear_remains(folder)
     return checkpoints(folder)
+
+
+def _began(config: TrainConfig, number: int) -> dict[str, Any] | None:
+    """Tell of the model that `first_weights` takes from another run, if it does."""
+    before = checkpoints(stage_folder(config, number - 1))
+    return began_with(config.start) if config.start is not None and not before else None
 
 
 def first_weights(config: TrainConfig, number: int, vocabulary: Vocabulary) -> Dream:

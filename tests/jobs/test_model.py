@@ -75,6 +75,23 @@ def test_a_card_without_an_evaluation_says_how_to_get_one(exported: Path, tmp_pa
     assert "Not evaluated: `omniforge evaluate" in (folder / "README.md").read_text()
 
 
+def test_a_card_tells_of_the_model_that_the_training_began_with(exported: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(exported, tmp_path / "model")
+    told = json.loads((folder / "training.json").read_text())
+    (folder / "training.json").write_text(json.dumps(told | {"began": {"name": "embedded", "training": told}}))
+    assert main(["model", "card", str(folder)]) == 0
+    card, before = ((one / "README.md").read_text() for one in (folder, carded(exported, tmp_path / "before")))
+    assert "began with the model embedded: of the rows above, the first 1 tell of its training" in card
+    assert "began with" not in before
+    assert card.count("\n| 1 | 1 |") == 2 == 2 * before.count("\n| 1 | 1 |")
+
+
+def carded(exported: Path, folder: Path) -> Path:
+    shutil.copytree(exported, folder)
+    assert main(["model", "card", str(folder)]) == 0
+    return folder
+
+
 def test_a_checkpoint_that_was_not_exported_gets_no_card(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model", "card", str(checkpoint)]) == USAGE
     assert "omniforge model export" in capsys.readouterr().err

@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 from token_datasets import made_dataset
 
 from omniforge.pipeline.tokenization import TokenizeConfig
+from omniforge.trainer.checkpoint import read_state
 from omniforge.trainer.generation.origin import read_origin
-from omniforge.trainer.release import last_checkpoint, local_sources, read_training, release
+from omniforge.trainer.release import began_with, last_checkpoint, local_sources, read_training, release, stages_before
 from omniforge.trainer.train import train
 
 
@@ -63,6 +64,24 @@ def test_every_stage_of_the_run_is_told(run: Path, tmp_path: Path) -> None:
     assert told == json.loads(json.dumps(read_training(last_checkpoint(run))))
     assert [(stage["stage"], stage["steps"], stage["seed"]) for stage in told["stages"]] == [(1, 2, 3), (2, 2, 3)]
     assert told["parameters"] == sum(tensor.numel() for tensor in training.weights(last_checkpoint(run)).values())
+
+
+def test_what_goes_on_from_another_model_tells_of_that_ones_stages_too(run: Path, tmp_path: Path) -> None:
+    release(last_checkpoint(run), tmp_path / "given")
+    data = read_state(last_checkpoint(run)).dataset["reference"]
+    train(training.tiny(data, tmp_path / "on", stages=[2, 3], steps=1, start=str(tmp_path / "given")))
+    release(last_checkpoint(tmp_path / "on"), tmp_path / "model")
+    told = read_training(tmp_path / "model")
+    assert told["began"]["name"] == "given"
+    assert told["began"]["training"] == read_training(tmp_path / "given")
+    steps = [[(stage["stage"], stage["steps"]) for stage in stages] for stages in (stages_before(told), told["stages"])]
+    assert steps == [[(1, 2), (2, 2)], [(2, 1), (3, 1)]]
+
+
+def test_of_a_model_that_says_nothing_only_the_name_is_told(run: Path, tmp_path: Path) -> None:
+    published = shutil.copytree(last_checkpoint(run), tmp_path / "published")
+    (published / "state.json").unlink()
+    assert began_with(str(published)) == {"name": "published", "training": None}
 
 
 def test_exported_again_it_is_the_same_bytes_and_left_as_it_is(run: Path, tmp_path: Path) -> None:
