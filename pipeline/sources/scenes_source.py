@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -11,9 +11,10 @@ from typing import ClassVar, Literal
 from omniforge.pipeline.sources.chance import Chance
 from omniforge.pipeline.sources.scenes import SCENES_VERSION, Scene, draw, sample_scene
 from omniforge.pipeline.sources.scenes_language import captions, prompt
-from omniforge.pipeline.sources.scenes_questions import ask
+from omniforge.pipeline.sources.scenes_questions import Question, ask
 from omniforge.pipeline.sources.source import Container, SourceItem
-from omniforge.schemas.record import RawMedia, SourceRecord
+from omniforge.pipeline.sources.turns import IMAGE_TAG
+from omniforge.schemas.record import Message, RawMedia, SourceRecord
 
 Split = Literal["train", "test"]
 
@@ -52,6 +53,9 @@ def scene_of(source_uri: str) -> Scene:
 class Scenes:
     """`count` scenes of a split in virtual containers of 256: per scene a caption, `questions` questions, and a request.
 
+    With `conversation` the questions about a scene are one record, asked and answered turn by turn: a model then learns from all
+    the answers for the tokens of one picture. The record's kind is `chat`; its samples are of the task `vqa`.
+
     `seed` is the number of the split's scene to begin with and `size` the side of the pictures in pixels. A scene has the same
     uris and the same truth in every corpus, and none is in both splits. A greater `count` adds containers and changes at most
     the last one.
@@ -66,6 +70,7 @@ class Scenes:
     size: int = 128
     split: Split = "train"
     questions: int = 4
+    conversation: bool = False
     prompts: bool = True
     license: str = "CC0-1.0"
 
@@ -84,14 +89,16 @@ class Scenes:
     @property
     def records_per_scene(self) -> int:
         """How many records every scene gives."""
-        return 1 + self.questions + (1 if self.prompts else 0)
+        questions = min(1, self.questions) if self.conversation else self.questions
+        return 1 + questions + (1 if self.prompts else 0)
 
     def containers(self, root: Path) -> Iterator[Container]:
         """List the virtual containers; `root` is not looked at. See `Source.containers`."""
         for part in range(self.seed // SCENES_PER_CONTAINER, -(-(self.seed + self.count) // SCENES_PER_CONTAINER)):
             first = self._first(part)
             scenes = min(self.seed + self.count, (part + 1) * SCENES_PER_CONTAINER) - first
-            facts = ("scenes", SCENES_VERSION, self.version, self.split, first, scenes, self.size, self.questions, self.prompts)
+            facts: tuple[object, ...] = ("scenes", SCENES_VERSION, self.version, self.split, first, scenes, self.size)
+            facts = (*facts, self.questions, self.prompts, *(("conversation",) if self.conversation else ()))
             records = scenes * self.records_per_scene
             yield Container(
                 path=f"scenes/{self.split}/{part:05d}",
@@ -134,18 +141,37 @@ class Scenes:
             split=self.split,
             related_texts=tuple(other for other in texts if other != text),
         )
-        made = [template]
-        times: Counter[str] = Counter()
-        for asked in ask(scene, seed, self.questions):
-            times[asked.type] += 1
-            name = asked.type if times[asked.type] == 1 else f"{asked.type} {times[asked.type]}"
-            uri = f"{container}#{seed} {name}"
-            question = replace(template, source_uri=uri, kind="vqa", text=None, related_texts=())
-            made.append(replace(question, question=asked.question, answer=asked.answer))
+        asked = ask(scene, seed, self.questions)
+        made = [template, *(_conversation(template, asked) if self.conversation else _questions(template, asked))]
         if self.prompts:
             uri = f"{container}#{seed} prompt"
             made.append(replace(template, source_uri=uri, kind="prompt", text=prompt(scene, seed), related_texts=texts))
         return made
+
+
+def _questions(picture: SourceRecord, asked: Sequence[Question]) -> Iterator[SourceRecord]:
+    """Make a record of each question about the picture of a record."""
+    times: Counter[str] = Counter()
+    for each in asked:
+        times[each.type] += 1
+        name = each.type if times[each.type] == 1 else f"{each.type} {times[each.type]}"
+        question = replace(_renamed(picture, name), kind="vqa", text=None, related_texts=())
+        yield replace(question, question=each.question, answer=each.answer)
+
+
+def _conversation(picture: SourceRecord, asked: Sequence[Question]) -> Iterator[SourceRecord]:
+    """Make one record of all questions about the picture of a record, and none if there are none."""
+    turns = [(Message("user", each.question), Message("assistant", each.answer)) for each in asked]
+    if turns:
+        first = Message("user", f"{asked[0].question}\n{IMAGE_TAG}")
+        messages = (first, turns[0][1], *(turn for pair in turns[1:] for turn in pair))
+        yield replace(_renamed(picture, "conversation"), kind="chat", text=None, related_texts=(), messages=messages)
+
+
+def _renamed(record: SourceRecord, name: str) -> SourceRecord:
+    """Give a record of a scene the uri of another record of it."""
+    scene, _, _ = record.source_uri.rpartition(" ")
+    return replace(record, source_uri=f"{scene} {name}")
 
 
 def png(scene: Scene, size: int) -> bytes:

@@ -11,6 +11,7 @@ from omniforge.pipeline.sources.formats import FORMATS
 from omniforge.pipeline.sources.scenes import draw, sample_scene
 from omniforge.pipeline.sources.scenes_claims import fulfils
 from omniforge.pipeline.sources.scenes_source import Scenes, is_held_out, scene_of, scene_seed
+from omniforge.pipeline.tasks import plan_samples
 from omniforge.schemas.record import Record, record_key
 
 NOWHERE = Path("there/is/no/such/folder")
@@ -38,6 +39,25 @@ def test_a_scene_gives_a_caption_questions_and_a_request_with_one_picture():
     assert question.text is None
     assert fulfils(sample_scene(0).objects, request.text)
     assert {(record.language, record.license, record.split) for record in records} == {("en", "CC0-1.0", "train")}
+
+
+def test_questions_can_be_one_conversation_with_the_picture_in_its_first_turn():
+    apart, together = (whole(Scenes(count=3, questions=5, conversation=each)) for each in (False, True))
+    assert [record.kind for record in together] == ["caption", "chat", "prompt"] * 3
+    assert len({record.source_uri for record in together}) == 9
+    told = [message for record in together for message in record.messages]
+    assert [(one.content.removesuffix("\n<|image|>"), two.content) for one, two in zip(told[::2], told[1::2], strict=True)] == [
+        (record.question, record.answer) for record in apart if record.kind == "vqa"
+    ]
+    assert ["<|image|>" in message.content for message in told[:10]] == [True, *[False] * 9]
+    assert {message.role for message in told[::2]} == {"user"}
+    kept = check(together[1], corpus="scenes", config=CheckConfig())
+    assert isinstance(kept, Record)
+    assert [plan.task for plan in plan_samples(kept)] == ["vqa"]
+
+
+def test_a_conversation_without_questions_is_no_record():
+    assert [record.kind for record in whole(Scenes(count=1, questions=0, conversation=True))] == ["caption", "prompt"]
 
 
 def test_requests_and_questions_can_be_left_out():
