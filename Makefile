@@ -24,7 +24,7 @@ demo-full: setup
 	$(BIN)/omniforge demo --full --output demo-full
 
 test: setup
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check .

@@ -61,7 +61,7 @@ def clean_environment() -> dict[str, str]:
 def omniforge(*arguments: str, expect: int = 0) -> str:
     """Run the command and return what it printed on standard output; any other exit code than `expect` is a failure."""
     command = [str(BIN / "omniforge"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=290, env=clean_environment(), check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, env=clean_environment(), check=False)
     assert done.returncode == expect, f"{command} gave {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout if expect == 0 else done.stdout + done.stderr
 

@@ -29,7 +29,10 @@ def _training(**settings: Any) -> ImageTraining:
 def folder(tmp_path: Path) -> Path:
     pictures = tmp_path / "pictures" / "deep"
     pictures.mkdir(parents=True)
-    Image.effect_noise((70, 50), 80).save(pictures / "noise.png")
+    noise = pictures / "noise.png"
+    # Noise is drawn anew each time, and by chance a tenth of all pictures is held out.
+    while not noise.is_file() or held_out(noise):
+        Image.effect_noise((70, 50), 80).save(noise)
     (pictures / "broken.jpg").write_bytes(os.urandom(100))
     return tmp_path / "pictures"
 
