@@ -75,6 +75,8 @@ class TrainConfig:
         lr: Peak learning rate of each stage that sets none of its own.
         seed: Of fresh weights, the order of the data and the noise.
         precision: Type of the matrix products in forward passes; weights and moments are float32.
+        compile: Compile norms and MLPs: about 1.4 times as fast on a CPU with instructions for bfloat16, after half a minute at
+            the start. Sums are then taken in another order, so a run keeps to what it began with.
         skip_limit: Steps of a stage that may be skipped because their gradient is not finite.
         log_every: Steps between metrics by task; the loss is written at each step.
         threads: CPU threads of a process; None leaves it to torch. Bit-equal runs need equal numbers.
@@ -91,6 +93,7 @@ class TrainConfig:
     lr: float = 3e-4
     seed: int = 0
     precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
     skip_limit: int = 20
     log_every: int = 20
     threads: int | None = None

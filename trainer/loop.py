@@ -31,6 +31,7 @@ from omniforge.trainer.loader import Loader, NoSamplesError, Position
 from omniforge.trainer.loss_table import LossGroups, summarise
 from omniforge.trainer.metrics import Progress, Recorder
 from omniforge.trainer.mixture import STREAMS
+from omniforge.trainer.model.compilation import compile_positions
 from omniforge.trainer.model.transformer import Dream
 from omniforge.trainer.optimizer import clip_gradient, freeze, learning_rate, make_optimizer, set_learning_rate
 from omniforge.trainer.parallel import Processes, by_first, shard, summed
@@ -137,6 +138,8 @@ def _prepare(
     freeze(model, stage.frozen)
     model.to(processes.device).train()
     shard(model, processes)
+    if config.compile:
+        compile_positions(model)
     optimizer = make_optimizer(model, config.optimizer)
     if there:
         load_optimizer(there[-1], model, optimizer, state.updates)
@@ -270,6 +273,7 @@ def settings_of(config: TrainConfig, stage: Stage, model: Dream) -> dict[str, An
         "objective": config.batch.objective,
         "tail_ratio": config.batch.tail_ratio,
         "precision": config.precision,
+        "compile": config.compile,
         "model": asdict(model.config),
     }
     plain: dict[str, Any] = json.loads(json.dumps(settings))

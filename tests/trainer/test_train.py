@@ -71,6 +71,12 @@ def test_two_processes_train_what_one_trains(whole: Path, pair: Path) -> None:
     assert read_state(pair) == read_state(whole)
 
 
+def test_a_compiled_run_trains_the_weights_of_one_that_is_not(data: str, whole: Path, tmp_path: Path) -> None:
+    compiled = train(tiny(data, tmp_path, compile=True))
+    assert_close(weights(compiled), weights(whole))
+    assert losses(compiled) == pytest.approx(losses(whole), abs=1e-4)
+
+
 def test_a_run_of_two_processes_goes_on_in_one_with_the_same_data(data: str, whole: Path, pair: Path, tmp_path: Path) -> None:
     alone = train(tiny(data, rewound(pair, tmp_path)))
     assert_close(weights(alone), weights(whole))
