@@ -46,6 +46,18 @@ def test_segments_have_the_gradients_of_a_dense_mask() -> None:
         torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-5)
 
 
+def test_segments_have_about_the_gradients_of_a_dense_mask_in_bfloat16() -> None:
+    real = (DOCUMENTS != PADDING)[:, None, :, None]
+    gradients = []
+    for attention, low in ((dense(), False), (document_attention(DOCUMENTS), True)):
+        states = [state.requires_grad_() for state in heads()]
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            (attention(*states) * real).float().square().sum().backward()
+        gradients.append([state.grad for state in states])
+    for exact, rounded in zip(*gradients, strict=True):
+        torch.testing.assert_close(rounded, exact, rtol=0.05, atol=0.1)
+
+
 def test_padded_attention_hides_what_is_beyond_each_length() -> None:
     query, key, value = heads()
     attention = padded_attention([20, 7], 20, query.device)
