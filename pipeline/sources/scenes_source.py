@@ -53,8 +53,8 @@ def scene_of(source_uri: str) -> Scene:
 class Scenes:
     """`count` scenes of a split in virtual containers of 256: per scene a caption, `questions` questions, and a request.
 
-    With `conversation` the questions about a scene are one record, asked and answered turn by turn: a model then learns from all
-    the answers for the tokens of one picture. The record's kind is `chat`; its samples are of the task `vqa`.
+    With `conversation` the questions about a scene are one record, asked and answered turn by turn: a model then learns from
+    all the answers for the tokens of one picture. The record's kind is `chat`; its samples are of the task `vqa`.
 
     `seed` is the number of the split's scene to begin with and `size` the side of the pictures in pixels. A scene has the same
     uris and the same truth in every corpus, and none is in both splits. A greater `count` adds containers and changes at most
