@@ -21,6 +21,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 BIN = Path(sys.executable).parent
 REPOSITORY = Path(__file__).parents[1]
 
+LONGEST = ("test_realdata.py", "test_build.py")
+"""Files that take minutes, one of them with the build that others wait for: two processes begin with one each."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that nobody waits for one at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
 
 @dataclass(frozen=True)
 class S3Server:
