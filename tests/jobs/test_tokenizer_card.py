@@ -62,7 +62,9 @@ def _recipe(card: str) -> str:
 @pytest.mark.parametrize("what", ["image", "speech"])
 def test_the_recipe_on_the_card_of_the_embedded_weights_is_the_packaged_one(what: str, tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(_recipe(model_card(what, "embedded", None)))
-    recipes = [training_config(path, ["output=here"]) for path in (str(tmp_path / "recipe.yaml"), f"tokenizer_{what}.yaml")]
+    # Which folder it is, is of whoever trains.
+    overrides = ["output=here", "data=there"]
+    recipes = [training_config(path, overrides) for path in (str(tmp_path / "recipe.yaml"), f"tokenizer_{what}.yaml")]
     assert recipes[0] == recipes[1]
 
 
