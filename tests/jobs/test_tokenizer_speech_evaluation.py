@@ -12,7 +12,7 @@ from omniforge.jobs.tokenizer_speech_training import Speaker
 
 
 def _evaluate(report: Path, *options: str) -> dict[str, Any]:
-    assert main(["tokenizer", "evaluate", "speech", "--limit", "1", "--output", str(report), *options]) == 0
+    assert main(["tokenizer", "evaluate", "speech", "--limit", "2", "--output", str(report), *options]) == 0
     written: dict[str, Any] = json.loads(report.read_text())
     return written
 
