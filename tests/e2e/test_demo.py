@@ -7,7 +7,9 @@ from pathlib import Path
 import training
 from building import SMALL, Build, omniforge
 
-LEAST = {**training.TINY, "stages": [1, 2, 3], "steps": 1}
+ONCE = {f"stage{number}": {"steps": 1} for number in (1, 2, 3)}
+LEAST = {**training.TINY, "stages": [1, 2, 3], **ONCE, "compile": False, "precision": "float32"}
+"""Compiling costs more than it saves here, and a CPU may have no bfloat16."""
 
 
 def overrides(part: str, settings: dict) -> list[str]:
