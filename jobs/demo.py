@@ -75,12 +75,18 @@ def after_build(options: argparse.Namespace, chain: Chain, output: Path, dataset
 
     What is made of a version carries its number: after an upgrade that makes other tokens, the demo begins a new model.
     """
+    import torch
+
+    from omniforge.tokenizers.precision import training_precision
+
     data, version = dataset.reference, dataset.manifest.version
     model, exported, evaluation = (str(output / f"{what}-v{version}") for what in ("model", "export", "evaluation"))
+    # A CPU that lacks bfloat16 emulates it, many times as slow as float32.
+    precision = [f"precision={training_precision('cuda' if torch.cuda.is_available() else 'cpu')}"] if options.full else []
     commands = [
         ["validate", "--inputs", data],
         ["stats", data],
-        ["train", "--config", chain.train, f"data={data}", f"output={model}", *options.train],
+        ["train", "--config", chain.train, f"data={data}", f"output={model}", *precision, *options.train],
     ]
     # Evaluated is what is given away: rounding to float16 makes other weights.
     given = [
