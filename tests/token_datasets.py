@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,8 +18,8 @@ from omniforge.schemas.record import Record, record_key
 from omniforge.tokenizers.chat import Sample, Span
 from omniforge.tokenizers.vocabulary import Vocabulary, VocabularyLayout
 
-VOCABULARY = Vocabulary(VocabularyLayout(text_size=64, speech_codes=16, image_codes=16))
-DRAWS_PICTURES, HEARS = ("t2i", "s2i"), ("asr", "svqa", "s2i")
+VOCABULARY = Vocabulary(VocabularyLayout(text_size=64, speech_codes=32, image_codes=32))
+DRAWS_PICTURES, SPEAKS, HEARS = ("t2i", "s2i"), ("tts",), ("asr", "svqa", "s2i")
 
 
 def make_sample(task: str, number: int, split: str = "train", longest: int = 40) -> TokenSample:
@@ -27,12 +27,12 @@ def make_sample(task: str, number: int, split: str = "train", longest: int = 40)
     random = np.random.default_rng([number, len(task), split == "train"])
     prompt = random.integers(0, 16, random.integers(4, longest // 2))
     asked = VOCABULARY.speech.start + prompt if task in HEARS else prompt
-    said = (VOCABULARY.image.start if task in DRAWS_PICTURES else 16) + prompt
+    said = _first_id(task) + prompt
     ids = np.concatenate(([VOCABULARY.im_start], asked, [VOCABULARY.im_end], said, [VOCABULARY.im_end])).astype(np.uint32)
     middle, end = len(prompt) + 2, len(ids)
     spans = (
         Span("speech" if task in HEARS else "text", "user", 1, middle - 1, 0 if task in HEARS else None),
-        Span("image" if task in DRAWS_PICTURES else "text", "assistant", middle, end - 1),
+        Span(_modality(task), "assistant", middle, end - 1, 0 if task in SPEAKS else None),
     )
     uri = f"made/{split}#{number}"
     record = Record(key=record_key("made", uri), corpus="made", source_uri=uri, kind="chat", split=split)
@@ -43,6 +43,14 @@ def make_sample(task: str, number: int, split: str = "train", longest: int = 40)
         seconds=0.0,
         vocabulary=VOCABULARY.fingerprint,
     )
+
+
+def _first_id(task: str) -> int:
+    return {"image": VOCABULARY.image.start, "speech": VOCABULARY.speech.start, "text": 16}[_modality(task)]
+
+
+def _modality(task: str) -> Literal["image", "speech", "text"]:
+    return "image" if task in DRAWS_PICTURES else "speech" if task in SPEAKS else "text"
 
 
 def commit_unit(store: Store, name: str, samples: list[TokenSample]) -> LedgerEntry:

@@ -38,6 +38,10 @@ class ImageTokenizer(Protocol):
         """Codes are below this."""
 
     @property
+    def codebook(self) -> "Tensor":
+        """Vectors of the codes, float32 [codebook_size, width]; codes alike have vectors near each other."""
+
+    @property
     def downsampling(self) -> int:
         """Pixels along one side of the square that a code stands for."""
 
@@ -58,6 +62,10 @@ class SpeechTokenizer(Protocol):
     @property
     def codebook_size(self) -> int:
         """Codes are below this."""
+
+    @property
+    def codebook(self) -> "Tensor":
+        """Vectors of the codes, float32 [codebook_size, width]; codes alike have vectors near each other."""
 
     @property
     def codes_per_second(self) -> float:

@@ -20,9 +20,13 @@ def _numbers(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
-    """A fresh model: a size by name (`model.config.MODEL_SIZES`), single sizes changed where they are given."""
+    """A fresh model: a size by name (`model.config.MODEL_SIZES`), single sizes changed where they are given.
+
+    `codebooks` begins the rows of codes at their tokenizers' codebooks (`model.codebooks`), which are then loaded.
+    """
 
     size: str = "tiny"
+    codebooks: bool = False
     hidden_size: int | None = None
     intermediate_size: int | None = None
     num_hidden_layers: int | None = None

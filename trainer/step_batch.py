@@ -1,12 +1,13 @@
 """What one optimizer step sees: packed sequences corrupted, and laid into this process's micro-batches."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
+from omniforge.tokenizers.vocabulary import Vocabulary
 from omniforge.trainer.batch import PackedBatch, SpeechInput, TrainingSample, assemble
-from omniforge.trainer.corruption import IGNORE, Objective, TokenIds, append_tail, corrupt, stratified_times
+from omniforge.trainer.corruption import IGNORE, Corrupted, Objective, TokenIds, append_tail, corrupt, stratified_times
 from omniforge.trainer.loader import Draw, Loader, PackedRow, Position
 from omniforge.trainer.shuffle import seed_of
 
@@ -20,16 +21,26 @@ class BatchConfig:
         micro_rows: Packed sequences of one forward pass of one process; the rest is accumulation.
         objective: `mdm` or `reference`, see `corruption`.
         tail_ratio: Factor on the masking probability of tail pads.
+        image_weight: Factor on the weights of picture codes in the loss. A drawn picture has hundreds of them and an answer
+            three words: at 1 almost all that is learnt is about pictures.
+        speech_weight: The same of speech codes.
     """
 
     rows: int = 8
     micro_rows: int = 8
     objective: Objective = "mdm"
     tail_ratio: float = 0.6
+    image_weight: float = 1.0
+    speech_weight: float = 1.0
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.micro_rows < 1:
             raise ValueError(f"batch: rows {self.rows} and micro_rows {self.micro_rows} are at least 1")
+        if min(self.image_weight, self.speech_weight) <= 0:
+            raise ValueError(
+                f"batch: image_weight {self.image_weight} and speech_weight {self.speech_weight} have to be above 0; to learn "
+                "nothing of a kind, leave its tasks out of the weights of the stage"
+            )
 
     def rows_of_process(self, world: int) -> int:
         """Return the rows of one of `world` processes in a step, a multiple of `micro_rows`.
@@ -126,4 +137,11 @@ def training_sample(draw: Draw, level: float, loader: Loader, config: BatchConfi
         for (start, _), frames in zip(sample.continuous, sample.features, strict=True)
     )
     corrupted = corrupt(config.objective, ids, labels, level, tokens, generator, config.tail_ratio)
-    return TrainingSample(corrupted=corrupted, task=sample.stream, speech=speech)
+    return TrainingSample(corrupted=_weighed(corrupted, loader.vocabulary, config), task=sample.stream, speech=speech)
+
+
+def _weighed(corrupted: Corrupted, vocabulary: Vocabulary, config: BatchConfig) -> Corrupted:
+    weights = corrupted.weights.clone()
+    for ids, factor in ((vocabulary.image, config.image_weight), (vocabulary.speech, config.speech_weight)):
+        weights[(corrupted.labels >= ids.start) & (corrupted.labels < ids.stop)] *= factor
+    return replace(corrupted, weights=weights)

@@ -8,13 +8,16 @@ from typing import Any
 
 import torch
 
-from omniforge.pipeline.reference import open_dataset
+from omniforge.pipeline.reference import Dataset, open_dataset
 from omniforge.tokenizers.vocabulary import Vocabulary
 from omniforge.trainer.checkpoint import checkpoints, clear_remains
 from omniforge.trainer.config import TrainConfig
+from omniforge.trainer.generation.codecs import Codecs
+from omniforge.trainer.generation.origin import describe, origin_of
 from omniforge.trainer.loader import vocabulary_of
 from omniforge.trainer.loop import train_stage
 from omniforge.trainer.model.checkpoint_keys import load_pretrained
+from omniforge.trainer.model.codebooks import begin_at_codebook
 from omniforge.trainer.model.config import named_config
 from omniforge.trainer.model.growth import grow_vocabulary
 from omniforge.trainer.model.transformer import Dream, initialise
@@ -36,12 +39,11 @@ def train(config: TrainConfig) -> Path:
     with joined() as processes:
         # `@latest` is one version for all processes, whatever is published meanwhile.
         dataset = open_dataset(by_first(lambda: open_dataset(config.data).reference, processes))
-        vocabulary = vocabulary_of(dataset)
         config.batch.rows_of_process(processes.world)
         for number in config.stages:
             folder = stage_folder(config, number)
             there = by_first(partial(_ready, folder), processes)
-            model = load_pretrained(there[-1], dtype=torch.float32) if there else first_weights(config, number, vocabulary)
+            model = load_pretrained(there[-1], dtype=torch.float32) if there else first_weights(config, number, dataset)
             began = None if there else by_first(partial(_began, config, number), processes)
             last = train_stage(config, config.stage(number), dataset, model, folder, processes, began)
             if processes.first:
@@ -67,7 +69,7 @@ def _began(config: TrainConfig, number: int) -> dict[str, Any] | None:
     return began_with(config.start) if config.start is not None and not before else None
 
 
-def first_weights(config: TrainConfig, number: int, vocabulary: Vocabulary) -> Dream:
+def first_weights(config: TrainConfig, number: int, dataset: Dataset) -> Dream:
     """Return the model that a stage begins with.
 
     That is the last checkpoint of the stage before, else the model the configuration names, else a fresh one.
@@ -75,6 +77,7 @@ def first_weights(config: TrainConfig, number: int, vocabulary: Vocabulary) -> D
     Raises:
         ValueError: A later stage has nothing to begin with, or a model does not fit the vocabulary.
     """
+    vocabulary = vocabulary_of(dataset)
     before = checkpoints(stage_folder(config, number - 1))
     if before:
         return fitting(load_pretrained(before[-1], dtype=torch.float32), str(before[-1]), config, vocabulary)
@@ -90,6 +93,10 @@ def first_weights(config: TrainConfig, number: int, vocabulary: Vocabulary) -> D
     )
     model = Dream(replace(named, **config.model.changes()))
     initialise(model, config.seed)
+    if config.model.codebooks:
+        codecs = Codecs(origin_of(describe(dataset), dataset.reference))
+        begin_at_codebook(model, vocabulary.speech.start, codecs.speech.codebook, config.seed)
+        begin_at_codebook(model, vocabulary.image.start, codecs.image.codebook, config.seed + 1)
     return model
 
 

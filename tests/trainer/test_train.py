@@ -3,15 +3,19 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 import training
+from tiny_checkpoint import save_tokenizers
 from token_datasets import VOCABULARY, made_dataset
 from torch import Tensor
 from training import losses, metrics, same_bits, tiny, weights, write_config
 
+from omniforge.pipeline.reference import open_dataset
+from omniforge.tokenizers.magvit2.tokenizer import ImageTokenizer
 from omniforge.trainer.checkpoint import CheckpointError, checkpoints, read_state
 from omniforge.trainer.config import TrainConfig
 from omniforge.trainer.model import source
@@ -185,11 +189,26 @@ def test_a_stage_can_go_on_from_the_shipped_model(
     model = load_pretrained(whole)
     export(model.state_dict(), model.config, shipped, dtype=torch.float16)
     monkeypatch.setattr(source, "EMBEDDED", shipped)
-    first = first_weights(config, 3, VOCABULARY).state_dict()
+    first = first_weights(config, 3, open_dataset(data)).state_dict()
     assert all(torch.equal(first[name], tensor.half().float()) for name, tensor in weights(whole).items())
     on = train(config)
     assert on.parent.name == "stage-3"
     assert {tensor.dtype for tensor in weights(on).values()} == {torch.float32}
+
+
+def test_a_fresh_model_can_begin_at_the_codebooks_of_the_data(tmp_path: Path) -> None:
+    tokenizers = save_tokenizers(tmp_path / "tokenizers")
+    of_data = {**tokenizers, "understanding": 64, "generation": 64, "heard": "discrete"}
+    dataset = made_dataset(tmp_path / "root", {"t2i": 20}, config={"tokenize": of_data})
+    plain = tiny(dataset.reference, tmp_path / "plain")
+    begun = first_weights(replace(plain, model=replace(plain.model, codebooks=True)), 1, dataset)
+    fresh = first_weights(plain, 1, dataset)
+    for name, ids in (("image", VOCABULARY.image), ("speech", VOCABULARY.speech)):
+        assert not torch.equal(begun.lm_head.weight[ids.start : ids.stop], fresh.lm_head.weight[ids.start : ids.stop]), name
+    assert torch.equal(begun.lm_head.weight[: VOCABULARY.speech.start], fresh.lm_head.weight[: VOCABULARY.speech.start])
+    codebook = ImageTokenizer.load(tokenizers["image"]).codebook
+    rows = begun.model.embed_tokens.weight[VOCABULARY.image.start : VOCABULARY.image.stop]
+    assert torch.linalg.matrix_rank(rows) == codebook.shape[1] == 5
 
 
 def test_a_model_of_another_vocabulary_is_refused_or_grown(data: str, whole: Path, tmp_path: Path) -> None:

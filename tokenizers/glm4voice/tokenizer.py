@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from omniforge.tokenizers.batching import compiled, full_precision
 from omniforge.tokenizers.glm4voice.config import EncoderConfig, FlowConfig, HiftConfig
@@ -62,6 +63,11 @@ class SpeechTokenizer:
             {"tokenizer": files.tokenizer_config, "decoder": files.decoder_config, "steps": files.steps},
             {f"{part}.{name}": tensor for _, weights, part in parts for name, tensor in weights.items()},
         )
+
+    @property
+    def codebook(self) -> Tensor:
+        """Vectors of the codes, float32 [codebook_size, width]."""
+        return self._encoder.codebook.weight.detach().float().cpu()
 
     @classmethod
     def load(cls, source: str, device: str = "cpu") -> Self:

@@ -39,6 +39,11 @@ class ImageTokenizer:
         self.downsampling = model.config.downsampling
         self._latents = compiled(self.model.latents, self.device)
 
+    @property
+    def codebook(self) -> Tensor:
+        """Vectors of the codes, float32 [codebook_size, bits]: their bits as +1 and -1."""
+        return self.model.quantize.embedding.float().cpu()
+
     @classmethod
     def load(cls, source: str | Path = "embedded", device: str = "cpu") -> Self:
         """Load a tokenizer.
