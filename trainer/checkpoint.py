@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from omniforge.trainer.parallel import Processes, by_first, like, whole
 OPTIMIZER_FILE, STATE_FILE = "optimizer.safetensors", "state.json"
 _NAME = re.compile(r"step-(\d{8})$")
 _WRITING, _DELETING = ".writing-", ".deleting-"
-_ADAMW, _MUON = ("exp_avg", "exp_avg_sq"), ("momentum_buffer",)
+_MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class CheckpointError(ValueError):
@@ -77,7 +77,7 @@ def clear_remains(folder: Path) -> None:
 def save_checkpoint(
     folder: Path,
     model: Dream,
-    optimizers: Sequence[torch.optim.Optimizer],
+    optimizer: torch.optim.Optimizer,
     state: TrainingState,
     processes: Processes,
     keep: int,
@@ -92,10 +92,9 @@ def save_checkpoint(
     weights = _gathered(model.state_dict(), processes)
     moments = {
         f"{moment}.{name}": optimizer.state[parameter][moment]
-        for optimizer in optimizers
         for name, parameter in model.named_parameters()
         if parameter in optimizer.state
-        for moment in _moments(optimizer)
+        for moment in _MOMENTS
     }
     moments = _gathered(moments, processes)
     return by_first(lambda: _publish(folder, weights, moments, model.config, state, keep), processes)
@@ -174,28 +173,19 @@ def read_state(checkpoint: Path) -> TrainingState:
         raise CheckpointError(f"checkpoint {checkpoint}: its {STATE_FILE} is unreadable ({error}); use another one") from error
 
 
-def load_optimizers(checkpoint: Path, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer], updates: int) -> None:
-    """Put the moments of a checkpoint into fresh optimizers, sharded as the parameters are.
+def load_optimizer(checkpoint: Path, model: nn.Module, optimizer: torch.optim.Optimizer, updates: int) -> None:
+    """Put the moments of a checkpoint into a fresh optimizer, sharded as the parameters are.
 
     Raises:
         CheckpointError: The file is absent or damaged, or lacks a parameter that has moments.
     """
     if updates == 0:
         return
-    names = {parameter: name for name, parameter in model.named_parameters()}
     try:
         with safe_open(checkpoint / OPTIMIZER_FILE, framework="pt") as file:
-            for optimizer in optimizers:
-                for parameter in (each for group in optimizer.param_groups for each in group["params"]):
-                    optimizer.state[parameter] = {
-                        moment: like(file.get_tensor(f"{moment}.{names[parameter]}"), parameter)
-                        for moment in _moments(optimizer)
-                    }
-                    if isinstance(optimizer, torch.optim.AdamW):
-                        optimizer.state[parameter]["step"] = torch.tensor(float(updates))
+            for name, parameter in model.named_parameters():
+                if parameter.requires_grad:
+                    state = {moment: like(file.get_tensor(f"{moment}.{name}"), parameter) for moment in _MOMENTS}
+                    optimizer.state[parameter] = {"step": torch.tensor(float(updates)), **state}
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"checkpoint {checkpoint}: {OPTIMIZER_FILE}: {error}; use another one") from error
-
-
-def _moments(optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
-    return _MUON if isinstance(optimizer, torch.optim.Muon) else _ADAMW

@@ -1,6 +1,6 @@
 """All that can be set for a training run."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
@@ -22,7 +22,8 @@ def _numbers(value: Any) -> Any:
 class ModelConfig:
     """A fresh model: a size by name (`model.config.MODEL_SIZES`), single sizes changed where they are given.
 
-    `codebooks` begins the rows of codes at their tokenizers' codebooks (`model.codebooks`), which are then loaded.
+    `codebooks` begins the rows of codes at their tokenizers' codebooks (`model.codebooks`), which are then loaded. The
+    published `rope_theta` is made for long texts; in sequences of hundreds of tokens most of its frequencies stand still.
     """
 
     size: str = "tiny"
@@ -32,11 +33,12 @@ class ModelConfig:
     num_hidden_layers: int | None = None
     num_attention_heads: int | None = None
     num_key_value_heads: int | None = None
+    rope_theta: float | None = None
 
     def changes(self) -> dict[str, Any]:
-        """Return the sizes that differ from the named ones."""
-        names = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads")
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        """Return what differs from the named size."""
+        own = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in ("size", "codebooks")}
+        return {name: value for name, value in own.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

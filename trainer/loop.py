@@ -20,7 +20,7 @@ from omniforge.trainer.checkpoint import (
     CheckpointError,
     TrainingState,
     checkpoints,
-    load_optimizers,
+    load_optimizer,
     read_state,
     save_checkpoint,
 )
@@ -33,7 +33,7 @@ from omniforge.trainer.metrics import Progress, Recorder
 from omniforge.trainer.mixture import STREAMS
 from omniforge.trainer.model.compilation import compile_positions
 from omniforge.trainer.model.transformer import Dream
-from omniforge.trainer.optimizer import clip_gradient, freeze, learning_rate, make_optimizers, step_optimizers
+from omniforge.trainer.optimizer import clip_gradient, freeze, learning_rate, make_optimizer, set_learning_rate
 from omniforge.trainer.parallel import Processes, by_first, shard, summed
 from omniforge.trainer.prefetch import prefetched
 from omniforge.trainer.span_reader import verify_shards
@@ -61,7 +61,7 @@ class StageRun:
     groups: LossGroups
     held_out: Sequence[PackedBatch]
     model: Dream
-    optimizers: Sequence[torch.optim.Optimizer]
+    optimizer: torch.optim.Optimizer
     state: TrainingState
     progress: Progress
     recorder: Recorder | None
@@ -101,7 +101,7 @@ def train_stage(
                 values |= validate(run.model, run.held_out, run.groups, config.precision, processes)
             _record(run, values)
             if saving:
-                save_checkpoint(folder, run.model, run.optimizers, run.state, processes, config.checkpoint.keep)
+                save_checkpoint(folder, run.model, run.optimizer, run.state, processes, config.checkpoint.keep)
     if run.recorder is not None:
         run.recorder.close()
     return checkpoints(folder)[-1]
@@ -140,9 +140,9 @@ def _prepare(
     shard(model, processes)
     if config.compile:
         compile_positions(model)
-    optimizers = make_optimizers(model, config.optimizer)
+    optimizer = make_optimizer(model, config.optimizer)
     if there:
-        load_optimizers(there[-1], model, optimizers, state.updates)
+        load_optimizer(there[-1], model, optimizer, state.updates)
     if processes.first:
         _announce(stage, loader, state)
     return StageRun(
@@ -154,7 +154,7 @@ def _prepare(
         groups=loss_groups(loader),
         held_out=_held_out(config, dataset, processes),
         model=model,
-        optimizers=optimizers,
+        optimizer=optimizer,
         state=state,
         progress=Progress(stage=stage.number, steps=stage.steps, step=state.step, shown_here=processes.first),
         recorder=Recorder(folder, state.step) if processes.first else None,
@@ -169,9 +169,10 @@ def _step(run: StageRun, batch: StepBatch) -> dict[str, float]:
     norm = clip_gradient(run.model, run.config.optimizer.clip)
     finite = math.isfinite(norm)
     if finite:
-        step_optimizers(run.optimizers, rate)
+        set_learning_rate(run.optimizer, rate)
+        run.optimizer.step()
         run.table += result.table
-    run.model.zero_grad()
+    run.optimizer.zero_grad()
     run.state = replace(
         state,
         step=state.step + 1,

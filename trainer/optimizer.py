@@ -1,42 +1,34 @@
-"""AdamW, or Muon beside it, with warm-up and cosine; and what is frozen."""
+"""AdamW with warm-up and cosine, and what is frozen."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from omniforge.trainer.parallel import whole
 
-_BLOCKS = "model.layers."
 _NO_DECAY = ("embed_tokens.weight",)
 """Besides vectors: the pad embedding gets no gradient, so decay would be all that ever changes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizerConfig:
-    """How weights move.
+    """AdamW.
 
     Attributes:
-        matrices: What moves the matrices of the blocks, `adamw` or `muon`; all else is moved by AdamW. Muon (Jordan et al. 2024,
-            `torch.optim.Muon`) replaces a matrix's mean gradient by the nearest orthogonal matrix, scaled to the size of AdamW's
-            steps (arXiv 2502.16982, section 2.2), so that it takes the same learning rates.
         warmup: Share of a stage's steps in which the learning rate rises linearly from 0.
         final: Share of the peak learning rate that is left at the end of the cosine.
-        betas: Of AdamW's running means.
-        momentum: Of Muon's running mean.
-        eps: Of AdamW's denominator.
+        betas: Of the running means.
+        eps: Of the denominator.
         weight_decay: On matrices, embeddings excepted.
         clip: Largest norm of the whole gradient.
     """
 
-    matrices: Literal["adamw", "muon"] = "adamw"
     warmup: float = 0.03
     final: float = 0.1
     betas: tuple[float, float] = (0.9, 0.95)
-    momentum: float = 0.95
     eps: float = 1e-8
     weight_decay: float = 0.1
     clip: float = 1.0
@@ -44,8 +36,6 @@ class OptimizerConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.warmup < 1 or not 0 <= self.final <= 1:
             raise ValueError(f"optimizer: warmup {self.warmup} and final {self.final} are shares between 0 and 1")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"optimizer: momentum is {self.momentum}; it is at least 0 and below 1")
         if self.clip <= 0:
             raise ValueError(f"optimizer: clip is {self.clip}; it has to be above 0")
 
@@ -56,26 +46,15 @@ def freeze(model: nn.Module, prefixes: Sequence[str]) -> None:
         parameter.requires_grad_(not name.startswith(tuple(prefixes)))
 
 
-def make_optimizers(model: nn.Module, config: OptimizerConfig) -> tuple[torch.optim.Optimizer, ...]:
-    """Make what moves all that is not frozen: AdamW, behind Muon if it is wanted. The learning rate is set in every step."""
-    orthogonal: list[Tensor] = []
+def make_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:
+    """Make AdamW over what is not frozen; the learning rate is set in every step."""
     decayed: list[Tensor] = []
     others: list[Tensor] = []
     for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        if config.matrices == "muon" and parameter.ndim == 2 and name.startswith(_BLOCKS):
-            orthogonal.append(parameter)
-        else:
+        if parameter.requires_grad:
             (others if parameter.ndim < 2 or name.endswith(_NO_DECAY) else decayed).append(parameter)
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    adamw = torch.optim.AdamW(groups, lr=0.0, betas=config.betas, eps=config.eps)
-    if not orthogonal:
-        return (adamw,)
-    muon = torch.optim.Muon(
-        orthogonal, lr=0.0, weight_decay=config.weight_decay, momentum=config.momentum, adjust_lr_fn="match_rms_adamw"
-    )
-    return muon, adamw
+    return torch.optim.AdamW(groups, lr=0.0, betas=config.betas, eps=config.eps)
 
 
 def learning_rate(step: int, steps: int, peak: float, config: OptimizerConfig) -> float:
@@ -87,12 +66,10 @@ def learning_rate(step: int, steps: int, peak: float, config: OptimizerConfig) -
     return peak * (config.final + (1 - config.final) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def step_optimizers(optimizers: Sequence[torch.optim.Optimizer], rate: float) -> None:
-    """Move all weights once, at this learning rate."""
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        optimizer.step()
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of all groups."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 def clip_gradient(model: nn.Module, limit: float) -> float:

@@ -112,10 +112,8 @@ def test_codes_weigh_what_the_configuration_says_and_words_one(tmp_path: Path) -
     )
     factors = weighed.weights[plain.labels != IGNORE] / plain.weights[plain.labels != IGNORE]
     labels = plain.labels[plain.labels != IGNORE]
-    image, speech = (
-        (labels >= ids.start) & (labels < ids.stop) for ids in (VOCABULARY.image, VOCABULARY.speech)
-    )
-    assert image.any() and speech.any() and (~image & ~speech).any()
+    image, speech = ((labels >= ids.start) & (labels < ids.stop) for ids in (VOCABULARY.image, VOCABULARY.speech))
+    assert all(kind.any() for kind in (image, speech, ~image & ~speech))
     assert torch.equal(factors, torch.where(image, 0.25, torch.where(speech, 0.5, 1.0)))
 
 

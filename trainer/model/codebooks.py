@@ -9,10 +9,10 @@ from omniforge.trainer.model.transformer import Dream
 def begin_at_codebook(model: Dream, first_id: int, codebook: Tensor, seed: int) -> None:
     """Fill the rows of a tokenizer's codes, in embedding and head alike, with random projections of its code vectors.
 
-    A vocabulary of codes is large and each of them rare, so what a fresh model learns of one would reach no other. A tokenizer
-    knows which codes are alike: a projection keeps their distances (Johnson and Lindenstrauss 1984), at the scale of the config's
-    `initializer_range`. The head gets the same rows, so at first a token is predicted to be like the last one, as codes that
-    lie side by side are.
+    A vocabulary of codes is large and each of them rare, so what a fresh model learns of one would reach no other. A
+    tokenizer knows which codes are alike: a projection keeps their distances (Johnson and Lindenstrauss 1984), at the scale
+    of the config's `initializer_range`. The head gets the same rows, so at first a token is predicted to be like the last
+    one, as codes that lie side by side are.
 
     Args:
         model: A fresh model, changed in place.
