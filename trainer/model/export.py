@@ -48,18 +48,21 @@ def export(
     places: dict[str, str] = {}
     written: list[Path] = []
     for number, names in enumerate(parts, start=1):
-        file = "model.safetensors" if total == 1 else f"model-{number:05d}-of-{total:05d}.safetensors"
+        file_name = "model.safetensors" if total == 1 else f"model-{number:05d}-of-{total:05d}.safetensors"
         tensors = {name: weights[name].detach().to(device="cpu", dtype=dtype).contiguous() for name in names}
-        save_file(tensors, folder / file, metadata={"format": "pt"})
-        places |= dict.fromkeys(names, file)
-        written.append(folder / file)
+        save_file(tensors, folder / file_name, metadata={"format": "pt"})
+        places |= dict.fromkeys(names, file_name)
+        written.append(folder / file_name)
     if total > 1:
         size = sum(weights[name].numel() for name in places) * dtype.itemsize
         index = {"metadata": {"total_size": size}, "weight_map": dict(sorted(places.items()))}
         written.append(_write_json(folder / "model.safetensors.index.json", index))
     # Last, because it is what makes the folder a model.
-    written.append(_write_json(folder / "config.json", published_config(config, str(dtype).removeprefix("torch."))))
-    return written
+    told = _write_json(folder / "config.json", published_config(config, str(dtype).removeprefix("torch.")))
+    for file in written:
+        # Safetensors makes files that nobody but their owner can read.
+        file.chmod(told.stat().st_mode)
+    return [*written, told]
 
 
 def _divide(weights: Mapping[str, Tensor], itemsize: int, shard_bytes: int) -> Iterator[list[str]]:

@@ -68,6 +68,13 @@ def test_parts_are_indexed_and_no_larger_than_asked(tmp_path: Path) -> None:
         assert len(tensors) == 1 or sum(tensor.nbytes for tensor in tensors.values()) <= 10_000
 
 
+def test_whoever_may_read_the_config_may_read_the_weights(tmp_path: Path) -> None:
+    model = fresh()
+    files = export(model.state_dict(), model.config, tmp_path, shard_bytes=10_000)
+    (tmp_path / "other").touch()
+    assert {file.stat().st_mode for file in files} == {(tmp_path / "other").stat().st_mode}
+
+
 def test_an_export_never_overwrites_a_model(tmp_path: Path) -> None:
     model = fresh()
     export(model.state_dict(), model.config, tmp_path)
