@@ -18,16 +18,23 @@ def _numbers(value: Any) -> Any:
     return value.split(",") if isinstance(value, str) else value
 
 
+_BEGINNING = ("size", "codebooks", "embedding_scale")
+"""Settings of a fresh model that are no sizes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
     """A fresh model: a size by name (`model.config.MODEL_SIZES`), single sizes changed where they are given.
 
     `codebooks` begins the rows of codes at their tokenizers' codebooks (`model.codebooks`), which are then loaded. The
     published `rope_theta` is made for long texts; in sequences of hundreds of tokens most of its frequencies stand still.
+    `embedding_scale` multiplies the fresh embedding: at 1 its rows are as small as a dozen steps of Adam, which then say more
+    about the order of the data than about the tokens.
     """
 
     size: str = "tiny"
     codebooks: bool = False
+    embedding_scale: float = 1.0
     hidden_size: int | None = None
     intermediate_size: int | None = None
     num_hidden_layers: int | None = None
@@ -37,7 +44,7 @@ class ModelConfig:
 
     def changes(self) -> dict[str, Any]:
         """Return what differs from the named size."""
-        own = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in ("size", "codebooks")}
+        own = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in _BEGINNING}
         return {name: value for name, value in own.items() if value is not None}
 
 

@@ -97,6 +97,8 @@ def first_weights(config: TrainConfig, number: int, dataset: Dataset) -> Dream:
         codecs = Codecs(origin_of(describe(dataset), dataset.reference))
         begin_at_codebook(model, vocabulary.speech.start, codecs.speech.codebook, config.seed)
         begin_at_codebook(model, vocabulary.image.start, codecs.image.codebook, config.seed + 1)
+    with torch.no_grad():
+        model.model.embed_tokens.weight *= config.model.embedding_scale
     return model
 
 
