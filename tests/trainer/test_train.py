@@ -211,6 +211,13 @@ def test_a_fresh_model_can_begin_at_the_codebooks_of_the_data(tmp_path: Path) ->
     assert torch.linalg.matrix_rank(rows) == codebook.shape[1] == 5
 
 
+def test_a_fresh_embedding_can_be_larger_and_the_head_stays(data: str, tmp_path: Path) -> None:
+    plain = tiny(data, tmp_path / "plain")
+    larger = first_weights(replace(plain, model=replace(plain.model, embedding_scale=5.0)), 1, open_dataset(data)).state_dict()
+    for name, tensor in first_weights(plain, 1, open_dataset(data)).state_dict().items():
+        assert torch.equal(larger[name], tensor * 5 if name == "model.embed_tokens.weight" else tensor), name
+
+
 def test_a_model_of_another_vocabulary_is_refused_or_grown(data: str, whole: Path, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
