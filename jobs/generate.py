@@ -52,7 +52,9 @@ def _add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--length", type=int, metavar="N", help="tokens of words or speech to start with (default: by the prompt)"
     )
-    group.add_argument("--temperature", type=float, metavar="T", help="0 takes the likeliest token")
+    group.add_argument(
+        "--temperature", type=float, metavar="T", help="0 takes the likeliest token (default: 1 for pictures, 0 for all else)"
+    )
     group.add_argument("--top-p", type=float, metavar="P", help="drop tokens beyond this cumulative probability")
     group.add_argument("--top-k", type=int, metavar="K", help="keep this many best tokens")
     group.add_argument("--order", choices=get_args(Order), help="which tokens are decided first")
@@ -96,7 +98,7 @@ def generation_config(options: argparse.Namespace) -> "GenerationConfig":
     names = ("temperature", "top_p", "top_k", "order", "guidance", "repetition_penalty", "position_penalty")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     try:
-        usual = published_sampling(options.task) if published else default_sampling(options.task, options.temperature or 0.0)
+        usual = published_sampling(options.task) if published else default_sampling(options.task, options.temperature)
         sampling = replace(usual, **given)
         return GenerationConfig(
             sampling=sampling, steps=options.steps, length=options.length, published=published, batch=options.batch

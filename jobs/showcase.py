@@ -17,6 +17,7 @@ from omniforge.schemas.record import MediaFile, Record
 from omniforge.trainer.generation.prompts import Prompt
 from omniforge.trainer.generation.showcase import Exhibit
 from omniforge.trainer.generation.tasks import NEEDS, TASKS, GenerationTask
+from omniforge.trainer.shuffle import seed_of
 
 _PICKED = """
     select key, dataset from (
@@ -97,6 +98,7 @@ def exhibit_of(record: Record, task: GenerationTask) -> Exhibit:
         image=painted if task == "inpaint" else pictures.get("user"),
         audio=sounds.get("user"),
         cover=_middle(painted) if task == "inpaint" and painted is not None else None,
+        seed=seed_of("shown", record.key),
         wording=record.key,
     )
     said = {"caption": record.text, "asr": record.text, "vqa": record.answer, "svqa": record.answer}

@@ -60,14 +60,20 @@ def draw_speech(bench: Bench, *, voices: str) -> list[ScoredItem]:
     scenes = list(unseen_scenes(bench.samples, bench.seed))
     speak = bench.speech.voices[voices]
     prompts = (
-        Prompt(task="s2i", audio=speak(one.request, f"{one.seed} request"), wording=f"unseen-{one.seed}-s2i") for one in scenes
+        Prompt(
+            task="s2i",
+            audio=speak(one.request, f"{one.seed} request"),
+            seed=one.seed,
+            wording=f"unseen-{one.seed}-s2i",
+        )
+        for one in scenes
     )
     return _drawn(bench, scenes, bench.respond("s2i", prompts, None), bounds=False)
 
 
 def _written(scenes: Sequence[UnseenScene]) -> Iterator[Prompt]:
     for one in scenes:
-        yield Prompt(task="t2i", text=one.request, wording=f"unseen-{one.seed}-t2i")
+        yield Prompt(task="t2i", text=one.request, seed=one.seed, wording=f"unseen-{one.seed}-t2i")
 
 
 def _drawn(bench: Bench, scenes: Sequence[UnseenScene], responses: Iterator[Response], *, bounds: bool) -> list[ScoredItem]:

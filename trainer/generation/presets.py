@@ -19,20 +19,27 @@ _PUBLISHED: Mapping[GenerationTask, Mapping[str, Any]] = {
 }
 """As in vocabulary.json, `generation`; tts and asr as in the evaluations. Repainting is ours and drawn like t2i."""
 
-_POSITION_PENALTY: Mapping[GenerationTask, float] = {"t2i": 2.0, "s2i": 2.0, "inpaint": 2.0}
+_PICTURES: tuple[GenerationTask, ...] = ("t2i", "s2i", "inpaint")
 
 
-def default_sampling(task: GenerationTask, temperature: float = 0.0) -> SamplingConfig:
-    """Return the likeliest tokens, the surest first; the ends of large pictures held back as published.
+def default_sampling(task: GenerationTask, temperature: float | None = None) -> SamplingConfig:
+    """Return how responses of a task are sampled: words and speech by the likeliest tokens, the surest first; pictures drawn.
 
-    Only where tokens are drawn, it is from a nucleus of 0.9: the likeliest one does not depend on it, and sorting the
-    vocabulary takes longer than the model.
+    What is uncertain about a picture is where things are: at every single place the background is likelier than a thing, so the
+    likeliest tokens, the surest first, make an empty one. Tokens drawn at places in random order come out as the model has
+    learnt pictures (ancestral sampling, arXiv 2406.07524).
+
+    Only where words or speech are drawn, it is from a nucleus of 0.9: the likeliest one does not depend on it, and sorting the
+    vocabulary takes longer than the model. In a picture it would cut off what is unlikely at each place.
+
+    Args:
+        task: The task.
+        temperature: None is 1 for pictures and 0, the likeliest token, for all else.
     """
-    return SamplingConfig(
-        temperature=temperature,
-        top_p=0.9 if temperature > 0 else None,
-        position_penalty=_POSITION_PENALTY.get(task, 1.0),
-    )
+    if task in _PICTURES:
+        return SamplingConfig(temperature=1.0 if temperature is None else temperature, order="random")
+    drawn = temperature is not None and temperature > 0
+    return SamplingConfig(temperature=temperature or 0.0, top_p=0.9 if drawn else None)
 
 
 def published_sampling(task: GenerationTask) -> SamplingConfig:
