@@ -1,5 +1,6 @@
 """All that can be set for a training run."""
 
+import math
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, Literal
 
@@ -41,6 +42,12 @@ class ModelConfig:
     num_attention_heads: int | None = None
     num_key_value_heads: int | None = None
     rope_theta: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("embedding_scale", "rope_theta"):
+            value = getattr(self, name)
+            if value is not None and not (value > 0 and math.isfinite(value)):
+                raise ValueError(f"model: {name} is {value}; give a positive number, or leave it out for what is published")
 
     def changes(self) -> dict[str, Any]:
         """Return what differs from the named size."""

@@ -17,7 +17,7 @@ from training import losses, metrics, same_bits, tiny, weights, write_config
 from omniforge.pipeline.reference import open_dataset
 from omniforge.tokenizers.magvit2.tokenizer import ImageTokenizer
 from omniforge.trainer.checkpoint import CheckpointError, checkpoints, read_state
-from omniforge.trainer.config import TrainConfig
+from omniforge.trainer.config import ModelConfig, TrainConfig
 from omniforge.trainer.model import source
 from omniforge.trainer.model.checkpoint_keys import load_pretrained
 from omniforge.trainer.model.export import export
@@ -216,6 +216,12 @@ def test_a_fresh_embedding_can_be_larger_and_the_head_stays(data: str, tmp_path:
     larger = first_weights(replace(plain, model=replace(plain.model, embedding_scale=5.0)), 1, open_dataset(data)).state_dict()
     for name, tensor in first_weights(plain, 1, open_dataset(data)).state_dict().items():
         assert torch.equal(larger[name], tensor * 5 if name == "model.embed_tokens.weight" else tensor), name
+
+
+@pytest.mark.parametrize("wrong", [{"embedding_scale": 0.0}, {"rope_theta": -1.0}, {"embedding_scale": float("nan")}])
+def test_a_fresh_model_that_could_not_learn_is_an_error(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="give a positive number"):
+        ModelConfig(**wrong)  # type: ignore[arg-type]
 
 
 def test_a_model_of_another_vocabulary_is_refused_or_grown(data: str, whole: Path, tmp_path: Path) -> None:
