@@ -25,9 +25,9 @@ _PICTURES: tuple[GenerationTask, ...] = ("t2i", "s2i", "inpaint")
 def default_sampling(task: GenerationTask, temperature: float | None = None) -> SamplingConfig:
     """Return how responses of a task are sampled: words and speech by the likeliest tokens, the surest first; pictures drawn.
 
-    What is uncertain about a picture is where things are: at every single place the background is likelier than a thing, so the
-    likeliest tokens, the surest first, make an empty one. Tokens drawn at places in random order come out as the model has
-    learnt pictures (ancestral sampling, arXiv 2406.07524).
+    What is uncertain about a picture is where things are: while nothing is decided the background is likelier than a thing at
+    every single place, so the likeliest tokens, the surest first, tend to an empty one. Tokens drawn at places in random order
+    come out as the model has learnt pictures (ancestral sampling, arXiv 2406.07524).
 
     Only where words or speech are drawn, it is from a nucleus of 0.9: the likeliest one does not depend on it, and sorting the
     vocabulary takes longer than the model. In a picture it would cut off what is unlikely at each place.
