@@ -24,6 +24,10 @@ class BatchConfig:
         image_weight: Factor on the weights of picture codes in the loss. A drawn picture has hundreds of them and an answer
             three words: at 1 almost all that is learnt is about pictures.
         speech_weight: The same of speech codes.
+        fully_masked: Share of samples in which everything supervised is masked, as when sampling begins; the noise levels of
+            the others are spread evenly. In an answer of a few words little else has to be learnt.
+        equal_weights: Let every label count alike, as it does in `reference`. In `mdm` the 1 / time of the likelihood bound
+            makes a few labels of hardly masked samples most of a small step.
     """
 
     rows: int = 8
@@ -32,10 +36,14 @@ class BatchConfig:
     tail_ratio: float = 0.6
     image_weight: float = 1.0
     speech_weight: float = 1.0
+    fully_masked: float = 0.0
+    equal_weights: bool = False
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.micro_rows < 1:
             raise ValueError(f"batch: rows {self.rows} and micro_rows {self.micro_rows} are at least 1")
+        if not 0 <= self.fully_masked <= 1:
+            raise ValueError(f"batch: fully_masked is {self.fully_masked}; it is a share of the samples, from 0 to 1")
         if min(self.image_weight, self.speech_weight) <= 0:
             raise ValueError(
                 f"batch: image_weight {self.image_weight} and speech_weight {self.speech_weight} have to be above 0; to learn "
@@ -86,7 +94,8 @@ def step_batches(loader: Loader, config: BatchConfig, position: Position, rank: 
     while True:
         taken = [next(rows) for _ in range(config.rows)]
         packed = [draws for draws, _ in taken]
-        noise = noise_levels(packed, seed_of(loader.seed, "times", position.epoch, position.sequence))
+        seed = seed_of(loader.seed, "times", position.epoch, position.sequence)
+        noise = noise_levels(packed, seed, config.fully_masked)
         mine = list(range(rank, config.rows, world))
         position = taken[-1][1]
         yield StepBatch(
@@ -106,10 +115,12 @@ def step_batches(loader: Loader, config: BatchConfig, position: Position, rank: 
         )
 
 
-def noise_levels(rows: Sequence[PackedRow], seed: int) -> list[list[float]]:
-    """Draw a noise level for each sample, stratified over the whole step."""
+def noise_levels(rows: Sequence[PackedRow], seed: int, fully_masked: float = 0.0) -> list[list[float]]:
+    """Draw a noise level for each sample, stratified over the whole step; a share of them is 1."""
     count = sum(map(len, rows))
-    levels = iter(stratified_times(count, torch.Generator().manual_seed(seed)).tolist())
+    drawn = stratified_times(count, torch.Generator().manual_seed(seed))
+    # The highest strata become 1 and the others are spread over what they leave, in an order that is random already.
+    levels = iter((drawn / (1 - fully_masked)).clamp(max=1.0).tolist() if fully_masked < 1 else [1.0] * count)
     return [[next(levels) for _ in row] for row in rows]
 
 
@@ -137,6 +148,8 @@ def training_sample(draw: Draw, level: float, loader: Loader, config: BatchConfi
         for (start, _), frames in zip(sample.continuous, sample.features, strict=True)
     )
     corrupted = corrupt(config.objective, ids, labels, level, tokens, generator, config.tail_ratio)
+    if config.equal_weights:
+        corrupted = replace(corrupted, weights=(corrupted.weights > 0).float())
     return TrainingSample(corrupted=_weighed(corrupted, loader.vocabulary, config), task=sample.stream, speech=speech)
 
 

@@ -20,6 +20,7 @@ from omniforge.trainer.model.checkpoint_keys import load_pretrained
 from omniforge.trainer.model.codebooks import begin_at_codebook
 from omniforge.trainer.model.config import named_config
 from omniforge.trainer.model.growth import grow_vocabulary
+from omniforge.trainer.model.nearness import begin_near
 from omniforge.trainer.model.transformer import Dream, initialise
 from omniforge.trainer.parallel import by_first, joined
 from omniforge.trainer.release import began_with
@@ -97,6 +98,8 @@ def first_weights(config: TrainConfig, number: int, dataset: Dataset) -> Dream:
         codecs = Codecs(origin_of(describe(dataset), dataset.reference))
         begin_at_codebook(model, vocabulary.speech.start, codecs.speech.codebook, config.seed)
         begin_at_codebook(model, vocabulary.image.start, codecs.image.codebook, config.seed + 1)
+    if config.model.near:
+        begin_near(model, config.model.near)
     with torch.no_grad():
         model.model.embed_tokens.weight *= config.model.embedding_scale
     return model

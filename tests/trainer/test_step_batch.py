@@ -121,3 +121,41 @@ def test_codes_weigh_what_the_configuration_says_and_words_one(tmp_path: Path) -
 def test_weights_that_teach_nothing_are_errors(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="have to be above 0"):
         BatchConfig(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_share_of_the_samples_is_masked_throughout_and_the_others_are_spread_evenly(loader: Loader) -> None:
+    (step,) = steps(loader, replace(FOUR, fully_masked=0.4), 1)
+    levels = []
+    for micro in step.micro:
+        for ids, times, documents in zip(micro.input_ids, micro.times, micro.document_ids, strict=True):
+            for document in range(int(documents.max()) + 1):
+                here = (documents == document) & (times > 0)
+                levels.append(float(times[here].max()))
+                pad = loader.vocabulary.pad
+                if levels[-1] == 1:
+                    assert set(ids[here].tolist()) <= {loader.vocabulary.mask, pad}
+    levels.sort()
+    full = levels.count(1.0)
+    assert full == pytest.approx(0.4 * len(levels), abs=1)
+    spread = torch.tensor(levels[: len(levels) - full])
+    torch.testing.assert_close(spread, (torch.arange(len(spread)) + 0.5) / len(spread), atol=1.5 / len(spread), rtol=0)
+
+
+def test_all_samples_can_be_masked_throughout(loader: Loader) -> None:
+    (step,) = steps(loader, replace(FOUR, fully_masked=1.0), 1)
+    assert {float(time) for micro in step.micro for time in micro.times.unique()} <= {0.0, 1.0}
+
+
+def test_equal_weights_mask_the_same_and_let_every_label_count_alike(loader: Loader) -> None:
+    (usual,), (equal,) = steps(loader, FOUR, 1), steps(loader, replace(FOUR, equal_weights=True), 1)
+    assert torch.equal(rows_of(usual), rows_of(equal))
+    weights = torch.cat([micro.weights for micro in equal.micro])
+    labels = torch.cat([micro.labels for micro in equal.micro])
+    assert torch.equal(weights, (labels != IGNORE).float())
+    assert not torch.equal(weights, torch.cat([micro.weights for micro in usual.micro]))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_a_share_out_of_range_says_so(share: float) -> None:
+    with pytest.raises(ValueError, match="fully_masked is"):
+        BatchConfig(fully_masked=share)

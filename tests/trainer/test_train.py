@@ -218,10 +218,26 @@ def test_a_fresh_embedding_can_be_larger_and_the_head_stays(data: str, tmp_path:
         assert torch.equal(larger[name], tensor * 5 if name == "model.embed_tokens.weight" else tensor), name
 
 
+def test_a_fresh_model_can_begin_near_and_with_larger_matrices(data: str, tmp_path: Path) -> None:
+    plain = tiny(data, tmp_path / "plain")
+    begun = first_weights(replace(plain, model=replace(plain.model, near=1.5, initializer_range=0.06)), 1, open_dataset(data))
+    assert begun.config.initializer_range == 0.06
+    assert begun.lm_head.weight.std().item() == pytest.approx(0.06, rel=0.1)
+    biases = {name: tensor for name, tensor in begun.state_dict().items() if name.endswith(("q_proj.bias", "k_proj.bias"))}
+    assert biases and all(tensor.abs().max() > 1 for tensor in biases.values())
+    assert not first_weights(plain, 1, open_dataset(data)).state_dict()[next(iter(biases))].any()
+
+
 @pytest.mark.parametrize("wrong", [{"embedding_scale": 0.0}, {"rope_theta": -1.0}, {"embedding_scale": float("nan")}])
 def test_a_fresh_model_that_could_not_learn_is_an_error(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="give a positive number"):
         ModelConfig(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("near", [-1.0, float("inf")])
+def test_a_nearness_that_is_none_is_an_error(near: float) -> None:
+    with pytest.raises(ValueError, match="model: near is"):
+        ModelConfig(near=near)
 
 
 def test_a_model_of_another_vocabulary_is_refused_or_grown(data: str, whole: Path, tmp_path: Path) -> None:
