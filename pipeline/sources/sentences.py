@@ -36,15 +36,18 @@ def is_held_out(text: str) -> bool:
     return hashlib.sha256(text.encode()).digest()[0] % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
 
 
-def sentence_text(number: int, split: Literal["train", "test"] = "train", scene_share: float = SCENE_SHARE) -> str:
+def sentence_text(
+    number: int, split: Literal["train", "test"] = "train", scene_share: float = SCENE_SHARE, most_words: int = MOST_WORDS
+) -> str:
     """Write sentence `number` of a split: the same one on every machine, forever (within `SENTENCES_VERSION`).
 
-    With a `scene_share` of 0 it speaks of no scene, so that the corpora of scenes do not hold its text either.
+    With a `scene_share` of 0 it speaks of no scene, so that the corpora of scenes do not hold its text either. With fewer
+    `most_words` longer ones are passed over.
     """
     chance = Chance("sentence", SENTENCES_VERSION, split, number)
     while True:
         text = _about_scene(chance) if chance.happens(scene_share) else expand("sentence", chance)
-        if LEAST_WORDS <= len(text.split()) <= MOST_WORDS and is_held_out(text) == (split == "test"):
+        if LEAST_WORDS <= len(text.split()) <= most_words and is_held_out(text) == (split == "test"):
             return text
 
 
@@ -64,7 +67,8 @@ def _about_scene(chance: Chance) -> str:
 class Sentences:
     """`count` sentences of a split, from number `seed` on, in virtual containers of 1,024; text alone, to be spoken by TTS.
 
-    A greater `count` adds containers and changes at most the last one.
+    A greater `count` adds containers and changes at most the last one. With fewer `most_words` than 14 all of them are short,
+    and other sentences than those of the same numbers without.
 
     Raises:
         ValueError: A number is out of range.
@@ -74,6 +78,7 @@ class Sentences:
     count: int = field(repr=False)
     seed: int = field(default=0, repr=False)
     split: Literal["train", "test"] = "train"
+    most_words: int = field(default=MOST_WORDS, repr=False)
     license: str = "CC0-1.0"
 
     def __post_init__(self) -> None:
@@ -83,13 +88,17 @@ class Sentences:
             raise ValueError(f"sentences: seed is {self.seed}; begin at 0 or above")
         if self.split not in ("train", "test"):
             raise ValueError(f"sentences: split is {self.split!r}; use train or test")
+        if not LEAST_WORDS <= self.most_words <= MOST_WORDS:
+            raise ValueError(f"sentences: most_words is {self.most_words}; sentences have {LEAST_WORDS} to {MOST_WORDS} words")
 
     def containers(self, root: Path) -> Iterator[Container]:
         """List the virtual containers; `root` is not looked at. See `Source.containers`."""
         for part in range(self.seed // SENTENCES_PER_CONTAINER, -(-(self.seed + self.count) // SENTENCES_PER_CONTAINER)):
             first = self._first(part)
             records = min(self.seed + self.count, (part + 1) * SENTENCES_PER_CONTAINER) - first
-            facts = ("sentences", SENTENCES_VERSION, self.version, self.split, first, records)
+            facts: tuple[object, ...] = ("sentences", SENTENCES_VERSION, self.version, self.split, first, records)
+            # Not among the facts where it is the default, so that corpora made before keep their identity.
+            facts = (*facts, *((self.most_words,) if self.most_words != MOST_WORDS else ()))
             yield Container(
                 path=f"sentences/{self.split}/{part:05d}",
                 identity=hashlib.sha256(repr(facts).encode()).hexdigest(),
@@ -111,7 +120,7 @@ class Sentences:
             yield SourceRecord(
                 source_uri=f"{container}#{number}",
                 kind="tts",
-                text=sentence_text(number, self.split),
+                text=sentence_text(number, self.split, most_words=self.most_words),
                 language="en",
                 license=self.license,
                 split=self.split,

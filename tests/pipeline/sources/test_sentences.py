@@ -63,9 +63,23 @@ def test_more_sentences_change_no_full_container():
     assert repr(Sentences(count=1024)) == repr(Sentences(count=5000))
 
 
+def test_sentences_can_be_kept_short_and_that_is_another_corpus() -> None:
+    usual, short = Sentences(count=200), Sentences(count=200, most_words=4)
+    (container,) = short.containers(NOWHERE)
+    texts = [record.text for record in short.read(NOWHERE, container.path, 0, 200)]
+    assert {len(text.split()) for text in texts} == {3, 4}
+    assert container.identity != next(usual.containers(NOWHERE)).identity
+    assert next(usual.containers(NOWHERE)).identity == next(Sentences(count=200, most_words=14).containers(NOWHERE)).identity
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"count": 0}, "at least 1"), ({"count": 1, "seed": -1}, "0 or above"), ({"count": 1, "split": "dev"}, "train or test")],
+    [
+        ({"count": 0}, "at least 1"),
+        ({"count": 1, "seed": -1}, "0 or above"),
+        ({"count": 1, "split": "dev"}, "train or test"),
+        ({"count": 1, "most_words": 2}, "3 to 14 words"),
+    ],
 )
 def test_a_number_out_of_range_is_an_error_that_names_the_range(options, message):
     with pytest.raises(ValueError, match=message):

@@ -1,6 +1,5 @@
 from dataclasses import replace
 
-import pytest
 import torch
 
 from omniforge.trainer.model.attention import DenseAttention
