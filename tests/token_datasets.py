@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from omniforge.pipeline.manifest import publish
+from omniforge.pipeline.media import commit_records
 from omniforge.pipeline.plan import make_unit
 from omniforge.pipeline.reference import Dataset, find_version
 from omniforge.pipeline.samples import TokenSample, commit_samples
@@ -65,8 +66,12 @@ def publish_samples(
     units: Mapping[str, list[TokenSample]],
     name: str = "made",
     config: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    with_records: bool = False,
 ) -> Dataset:
+    """Publish samples; `with_records` has the records they were made from below them, as a build has."""
     store = open_store(str(root))
+    inputs = (_publish_records(store, units),) if with_records else ()
     entries = {entry.unit: entry for entry in (commit_unit(store, unit, samples) for unit, samples in units.items())}
     publish(
         store,
@@ -76,10 +81,21 @@ def publish_samples(
         code_version="0",
         config=dict(config),
         models={},
-        inputs=(),
+        inputs=inputs,
         vocabulary={**asdict(VOCABULARY.layout), "fingerprint": VOCABULARY.fingerprint, "size": VOCABULARY.size},
     )
     return find_version(store, name, "latest")
+
+
+def _publish_records(store: Store, units: Mapping[str, list[TokenSample]]) -> str:
+    records = list({one.record.key: one.record for samples in units.values() for one in samples}.values())
+    unit = make_unit(
+        stage="pull", corpus="made", container="made", start=0, stop=len(records), identity="made", fingerprints={"made": "1"}
+    )
+    entry = commit_records(store, unit, records)
+    common: dict[str, Any] = {"code_version": "0", "models": {}, "config": {}, "inputs": ()}
+    media = publish(store, layer="media", name="made-media", entries={entry.unit: entry}, **common)
+    return f"made-media@sha256:{media.content_sha256}"
 
 
 def made_dataset(

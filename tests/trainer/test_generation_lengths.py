@@ -4,9 +4,12 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from token_datasets import VOCABULARY, made_dataset, make_sample, publish_samples
 
+from omniforge.pipeline.samples import TokenSample
+from omniforge.schemas.record import Kind
 from omniforge.trainer.generation.lengths import LengthFit, fit_lengths, response_length
 from omniforge.trainer.generation.origin import describe, origin_of, read_origin
 
@@ -38,6 +41,30 @@ def test_a_corpus_with_one_length_is_its_mean(tmp_path: Path) -> None:
     fits = fit_lengths(made_dataset(tmp_path, {"tts": 1}))
     assert fits["tts"].per_prompt_token == 0
     assert fits["tts"].base > 1
+
+
+def answered(number: int, kind: Kind, task: str = "vqa", answers: int = 1) -> TokenSample:
+    """A sample of a record of a kind: an answer of 3 tokens, or several."""
+    made = make_sample(task, number)
+    ids = np.concatenate([made.sample.ids[:5]] * 12)[: 12 + 3 * answers]
+    sample = replace(made.sample, ids=ids, spans=(), loss_spans=((12, len(ids)),))
+    return replace(made, record=replace(made.record, kind=kind), sample=sample)
+
+
+def test_conversations_do_not_make_single_answers_longer(tmp_path: Path) -> None:
+    samples = [answered(number, "vqa") for number in range(5)] + [answered(10 + n, "chat", answers=9) for n in range(5)]
+    fit = fit_lengths(publish_samples(tmp_path, {"both": samples}, with_records=True))["vqa"]
+    assert (fit.base, fit.spread) == (3, 0)
+
+
+def test_where_all_are_conversations_they_are_what_there_is(tmp_path: Path) -> None:
+    samples = [answered(number, "chat", answers=9) for number in range(5)]
+    assert fit_lengths(publish_samples(tmp_path, {"chats": samples}, with_records=True))["vqa"].base == 27
+
+
+def test_chats_are_conversations_by_themselves(tmp_path: Path) -> None:
+    samples = [answered(number, "chat", "chat", answers=2) for number in range(5)]
+    assert fit_lengths(publish_samples(tmp_path, {"chats": samples}, with_records=True))["chat"].base == 6
 
 
 def test_a_fit_leaves_room_for_the_pads_that_follow() -> None:

@@ -18,9 +18,15 @@ _LEAST_EXPLAINED = 0.1
 """Share of the variance of responses that their prompts have to explain."""
 
 _FITS = """
+    with kinds as (select key, any_value(kind) as kind from records group by key),
+    answers as (
+        select task, loss_tokens as response, length - loss_tokens as prompt,
+            coalesce(kinds.kind, '') = 'chat' and task <> 'chat' as of_conversation
+        from samples left join kinds on samples.record = kinds.key where split = 'train'),
+    single as (select distinct task from answers where not of_conversation)
     select task, regr_intercept(response, prompt) as base, regr_slope(response, prompt) as slope, avg(response) as mean,
         stddev_pop(response) as deviation, regr_r2(response, prompt) as explained
-    from (select task, loss_tokens as response, length - loss_tokens as prompt from samples where split = 'train')
+    from answers where not of_conversation or task not in (from single)
     group by task order by task"""
 
 
@@ -41,7 +47,10 @@ class LengthFit:
 
 
 def fit_lengths(dataset: Dataset) -> dict[str, LengthFit]:
-    """Fit a line for each task of a token dataset by least squares over its training samples."""
+    """Fit a line for each task of a token dataset by least squares over its training samples.
+
+    Conversations, whose samples hold several answers, count only for a task that has nothing else.
+    """
     connection = connect(dataset)
     try:
         found = list(rows(connection, _FITS))
