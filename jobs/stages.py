@@ -133,15 +133,9 @@ def _plan_synth(config: BuildConfig, store: Store) -> PlannedStage:
 
 
 def _plan_tokenize(config: BuildConfig, store: Store) -> PlannedStage:
-    inputs = [_published(config, store, "pull")]
-    try:
-        inputs.append(find_version(store, config.dataset("synth"), "latest"))
-    except StorageError:
-        # A build whose corpora give nothing to speak publishes no SDVI dataset.
-        if config.synth.tasks:
-            media = inputs[0]
-            if any(True for _ in plan_synthesis(media, config.synth, "")):
-                raise
+    media = _published(config, store, "pull")
+    spoken = _spoken(config, store, media)
+    inputs = [media] if spoken is None else [media, spoken]
     tokenizers = Tokenizers.load(config.tokenize)
     fingerprints = tokenizers.fingerprints()
     units = tuple(unit for dataset in inputs for unit in plan_tokenize(dataset, config.tokenize, fingerprints))
@@ -156,6 +150,23 @@ def _plan_tokenize(config: BuildConfig, store: Store) -> PlannedStage:
         inputs=tuple(_input(dataset) for dataset in inputs),
         vocabulary={**asdict(layout), "fingerprint": tokenizers.vocabulary.fingerprint, "size": tokenizers.vocabulary.size},
     )
+
+
+def _spoken(config: BuildConfig, store: Store, media: Dataset) -> Dataset | None:
+    """Return what the synth stage made of a media version, None where this configuration has nothing to speak.
+
+    Raises:
+        StorageError: It was made of another version, or never.
+    """
+    if not any(True for _ in plan_synthesis(media, config.synth, "")):
+        return None
+    spoken = _published(config, store, "synth")
+    if _input(media) not in spoken.manifest.content.inputs:
+        raise StorageError(
+            f"{spoken.reference} was made of another version than {media.reference}; run `omniforge synth` with this "
+            "configuration first"
+        )
+    return spoken
 
 
 def _input(dataset: Dataset) -> str:

@@ -94,15 +94,22 @@ def first_weights(config: TrainConfig, number: int, dataset: Dataset) -> Dream:
     )
     model = Dream(replace(named, **config.model.changes()))
     initialise(model, config.seed)
-    if config.model.codebooks:
-        codecs = Codecs(origin_of(describe(dataset), dataset.reference))
-        begin_at_codebook(model, vocabulary.speech.start, codecs.speech.codebook, config.seed)
-        begin_at_codebook(model, vocabulary.image.start, codecs.image.codebook, config.seed + 1)
-    if config.model.near:
-        begin_near(model, config.model.near)
+    if config.model.codebooks or config.model.near:
+        _begin_at_tokenizers(model, config, Codecs(origin_of(describe(dataset), dataset.reference)))
     with torch.no_grad():
         model.model.embed_tokens.weight *= config.model.embedding_scale
     return model
+
+
+def _begin_at_tokenizers(model: Dream, config: TrainConfig, codecs: Codecs) -> None:
+    """Put what the tokenizers know into a fresh model: which codes are alike, and where the rows of a picture lie."""
+    vocabulary = codecs.vocabulary
+    if config.model.codebooks:
+        begin_at_codebook(model, vocabulary.speech.start, codecs.speech.codebook, config.seed)
+        begin_at_codebook(model, vocabulary.image.start, codecs.image.codebook, config.seed + 1)
+    if config.model.near:
+        rows = sorted({side // codecs.image.downsampling for side in (codecs.understanding, codecs.generation)})
+        begin_near(model, config.model.near, [-1, 1, *(offset for row in rows for offset in (-row, row))])
 
 
 def fitting(model: Dream, source: str, config: TrainConfig, vocabulary: Vocabulary) -> Dream:

@@ -5,17 +5,18 @@ import torch
 from omniforge.trainer.model.attention import DenseAttention
 from omniforge.trainer.model.config import DreamConfig
 from omniforge.trainer.model.layers import SelfAttention, rotary_angles, rotate
-from omniforge.trainer.model.nearness import OFFSETS, begin_near
+from omniforge.trainer.model.nearness import begin_near
 from omniforge.trainer.model.transformer import Dream, initialise
 
 LENGTH, HERE = 201, 100
+OFFSETS = (-1, 1, -8, 8)
 CONFIG = DreamConfig(
     vocab_size=8,
     hidden_size=256,
     intermediate_size=16,
     num_hidden_layers=2,
-    num_attention_heads=4,
-    num_key_value_heads=2,
+    num_attention_heads=8,
+    num_key_value_heads=4,
     rope_theta=1000.0,
     mask_token_id=0,
     pad_token_id=1,
@@ -25,13 +26,13 @@ CONFIG = DreamConfig(
 def begun(strength: float, config: DreamConfig = CONFIG) -> Dream:
     model = Dream(config)
     initialise(model, 0)
-    begin_near(model, strength)
+    begin_near(model, strength, OFFSETS)
     return model
 
 
-def weights_by_position_alone(model: Dream) -> torch.Tensor:
-    """Attention weights (heads, keys) of the token at `HERE` in the last layer, of a sequence that says nothing."""
-    attention = [module for module in model.modules() if isinstance(module, SelfAttention)][-1]
+def weights_by_position_alone(model: Dream, layer: int = 0) -> torch.Tensor:
+    """Attention weights (heads, keys) of the token at `HERE` in a layer, of a sequence that says nothing."""
+    attention = [module for module in model.modules() if isinstance(module, SelfAttention)][layer]
     hidden = torch.zeros(1, LENGTH, model.config.hidden_size)
     width, theta = model.config.head_dim, model.config.rope_theta
     rotation = rotary_angles(torch.arange(LENGTH)[None], width, theta, torch.float32)
@@ -43,17 +44,23 @@ def weights_by_position_alone(model: Dream) -> torch.Tensor:
     return torch.softmax(query[:, HERE : HERE + 1] @ key.transpose(1, 2) * width**-0.5, dim=-1)[:, 0].detach()
 
 
-def test_each_head_looks_at_its_offset_first_and_less_the_farther_away() -> None:
-    for weights, offset in zip(weights_by_position_alone(begun(1.5)), OFFSETS, strict=True):
-        if offset is None:
-            torch.testing.assert_close(weights, torch.full((LENGTH,), 1 / LENGTH))
-        else:
-            assert int(weights.argmax()) == HERE + offset
-            assert weights[HERE + offset] > 50 * weights[[HERE + offset - 95, HERE + offset + 95]].max()
+def test_half_of_the_heads_look_at_an_offset_first_and_less_the_farther_away() -> None:
+    for layer in (0, 1):
+        weights = weights_by_position_alone(begun(1.5), layer)
+        for head, offset in zip(weights[:4], OFFSETS, strict=True):
+            assert int(head.argmax()) == HERE + offset
+            assert head[HERE + offset] > 15 * head[[HERE + offset - 90, HERE + offset + 90]].max()
+        torch.testing.assert_close(weights[4:], torch.full((4, LENGTH), 1 / LENGTH))
+
+
+def test_fewer_heads_take_the_offsets_by_turns_from_layer_to_layer() -> None:
+    model = begun(1.5, replace(CONFIG, num_attention_heads=4))
+    places = [weights_by_position_alone(model, layer)[:2].argmax(dim=1) - HERE for layer in (0, 1)]
+    assert torch.cat(places).tolist() == list(OFFSETS)
 
 
 def test_strength_zero_looks_everywhere_alike() -> None:
-    torch.testing.assert_close(weights_by_position_alone(begun(0.0)), torch.full((4, LENGTH), 1 / LENGTH))
+    torch.testing.assert_close(weights_by_position_alone(begun(0.0)), torch.full((8, LENGTH), 1 / LENGTH))
 
 
 def test_nothing_but_the_biases_of_queries_and_keys_changes() -> None:
@@ -65,11 +72,6 @@ def test_nothing_but_the_biases_of_queries_and_keys_changes() -> None:
         if not torch.equal(one, other)
     }
     assert changed == {f"model.layers.{layer}.self_attn.{part}_proj.bias" for layer in (0, 1) for part in "qk"}
-
-
-def test_more_heads_take_the_offsets_by_turns() -> None:
-    weights = weights_by_position_alone(begun(1.5, replace(CONFIG, num_attention_heads=8, num_key_value_heads=8)))
-    torch.testing.assert_close(weights[:4], weights[4:])
 
 
 def test_a_near_start_still_attends_by_content() -> None:
