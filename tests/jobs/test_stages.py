@@ -65,7 +65,7 @@ def test_what_was_spoken_of_other_media_is_an_error_that_says_what_to_run(tmp_pa
     publish_media(tmp_path, "synth", [record("svqa", 1, "train")], (of(before),))
     publish_media(tmp_path, "pull", [QUESTION, CAPTION])
     with pytest.raises(
-        StorageError, match="small-sdvi@v1 was made of another version than .*small-media@v2; run `omniforge synth`"
+        StorageError, match=r"small-sdvi@v1 was made of another version than .*small-media@v2; run `omniforge synth`"
     ):
         plan_stage(config(tmp_path, SPEAKS), "tokenize")
 
