@@ -54,7 +54,8 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Ada
         if parameter.requires_grad:
             (others if parameter.ndim < 2 or name.endswith(_NO_DECAY) else decayed).append(parameter)
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=0.0, betas=config.betas, eps=config.eps)
+    # One pass over memory instead of a dozen: in small steps of a small model the update is otherwise a fifth of the time.
+    return torch.optim.AdamW(groups, lr=0.0, betas=config.betas, eps=config.eps, fused=True)
 
 
 def learning_rate(step: int, steps: int, peak: float, config: OptimizerConfig) -> float:
