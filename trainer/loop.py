@@ -274,7 +274,6 @@ def settings_of(config: TrainConfig, stage: Stage, model: Dream) -> dict[str, An
         "tail_ratio": config.batch.tail_ratio,
         "image_weight": config.batch.image_weight,
         "speech_weight": config.batch.speech_weight,
-        "tail_weight": config.batch.tail_weight,
         "fully_masked": config.batch.fully_masked,
         "equal_weights": config.batch.equal_weights,
         "precision": config.precision,

@@ -24,8 +24,6 @@ class BatchConfig:
         image_weight: Factor on the weights of picture codes in the loss. A drawn picture has hundreds of them and an answer
             three words: at 1 almost all that is learnt is about pictures.
         speech_weight: The same of speech codes.
-        tail_weight: The same of the pads behind a response. An answer of one word has up to 16 of them, which would be most of
-            what is learnt about it.
         fully_masked: Share of samples in which everything supervised is masked, as when sampling begins; the noise levels of
             the others are spread evenly. In an answer of a few words little else has to be learnt.
         equal_weights: Let every label count alike, as it does in `reference`. In `mdm` the 1 / time of the likelihood bound
@@ -38,7 +36,6 @@ class BatchConfig:
     tail_ratio: float = 0.6
     image_weight: float = 1.0
     speech_weight: float = 1.0
-    tail_weight: float = 1.0
     fully_masked: float = 0.0
     equal_weights: bool = False
 
@@ -47,11 +44,10 @@ class BatchConfig:
             raise ValueError(f"batch: rows {self.rows} and micro_rows {self.micro_rows} are at least 1")
         if not 0 <= self.fully_masked <= 1:
             raise ValueError(f"batch: fully_masked is {self.fully_masked}; it is a share of the samples, from 0 to 1")
-        if min(self.image_weight, self.speech_weight, self.tail_weight) <= 0:
+        if min(self.image_weight, self.speech_weight) <= 0:
             raise ValueError(
-                f"batch: image_weight {self.image_weight}, speech_weight {self.speech_weight} and tail_weight "
-                f"{self.tail_weight} have to be above 0; to learn nothing of a kind, leave its tasks out of the weights of "
-                "the stage"
+                f"batch: image_weight {self.image_weight} and speech_weight {self.speech_weight} have to be above 0; to learn "
+                "nothing of a kind, leave its tasks out of the weights of the stage"
             )
 
     def rows_of_process(self, world: int) -> int:
@@ -161,5 +157,4 @@ def _weighed(corrupted: Corrupted, vocabulary: Vocabulary, config: BatchConfig) 
     weights = corrupted.weights.clone()
     for ids, factor in ((vocabulary.image, config.image_weight), (vocabulary.speech, config.speech_weight)):
         weights[(corrupted.labels >= ids.start) & (corrupted.labels < ids.stop)] *= factor
-    weights[corrupted.labels == vocabulary.pad] *= config.tail_weight
     return replace(corrupted, weights=weights)

@@ -103,23 +103,21 @@ def test_continuous_speech_comes_as_clips_at_their_places(tmp_path: Path) -> Non
     torch.testing.assert_close(batch.audio.features[0], torch.from_numpy(frames + first), atol=2e-3, rtol=2e-3)
 
 
-def test_codes_and_tails_weigh_what_the_configuration_says_and_words_one(tmp_path: Path) -> None:
+def test_codes_weigh_what_the_configuration_says_and_words_one(tmp_path: Path) -> None:
     loader = made(made_dataset(tmp_path, {"t2i": 6, "caption": 6, "tts": 6}))
     plain, weighed = (
         step.micro[0]
-        for config in (FOUR, replace(FOUR, image_weight=0.25, speech_weight=0.5, tail_weight=0.125))
+        for config in (FOUR, replace(FOUR, image_weight=0.25, speech_weight=0.5))
         for step in steps(loader, config, 1)
     )
     factors = weighed.weights[plain.labels != IGNORE] / plain.weights[plain.labels != IGNORE]
     labels = plain.labels[plain.labels != IGNORE]
     image, speech = ((labels >= ids.start) & (labels < ids.stop) for ids in (VOCABULARY.image, VOCABULARY.speech))
-    tail = labels == VOCABULARY.pad
-    assert all(kind.any() for kind in (image, speech, tail, ~image & ~speech & ~tail))
-    expected = torch.where(image, 0.25, torch.where(speech, 0.5, torch.where(tail, 0.125, 1.0)))
-    assert torch.equal(factors, expected)
+    assert all(kind.any() for kind in (image, speech, ~image & ~speech))
+    assert torch.equal(factors, torch.where(image, 0.25, torch.where(speech, 0.5, 1.0)))
 
 
-@pytest.mark.parametrize("wrong", [{"image_weight": 0.0}, {"speech_weight": -1.0}, {"tail_weight": 0.0}])
+@pytest.mark.parametrize("wrong", [{"image_weight": 0.0}, {"speech_weight": -1.0}])
 def test_weights_that_teach_nothing_are_errors(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="have to be above 0"):
         BatchConfig(**wrong)  # type: ignore[arg-type]
