@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import torch
 
-from omniforge.trainer.model.attention import DenseAttention
 from omniforge.trainer.model.config import DreamConfig
 from omniforge.trainer.model.layers import SelfAttention, rotary_angles, rotate
 from omniforge.trainer.model.nearness import begin_near
@@ -72,14 +71,3 @@ def test_nothing_but_the_biases_of_queries_and_keys_changes() -> None:
         if not torch.equal(one, other)
     }
     assert changed == {f"model.layers.{layer}.self_attn.{part}_proj.bias" for layer in (0, 1) for part in "qk"}
-
-
-def test_a_near_start_still_attends_by_content() -> None:
-    model = begun(1.5)
-    module = next(module for module in model.modules() if isinstance(module, SelfAttention))
-    generator = torch.Generator().manual_seed(0)
-    hidden = torch.randn(1, 8, 256, generator=generator)
-    rotation = rotary_angles(torch.arange(8)[None], model.config.head_dim, 1000.0, torch.float32)
-    once = module(hidden, rotation, DenseAttention())
-    swapped = module(hidden.flip(1), rotation, DenseAttention()).flip(1)
-    assert not torch.allclose(once, swapped)
