@@ -93,6 +93,8 @@ class SynthesisConfig:
 
 def plan_synthesis(dataset: Dataset, config: SynthesisConfig, engine: str) -> Iterator[Unit]:
     """Plan units over the shards of a media dataset; the records drawn enter through the hash of their keys."""
+    if not config.tasks:
+        return
     fingerprints = {
         "synthesis": SYNTHESIS_VERSION,
         "tasks": repr(config.tasks),
