@@ -19,7 +19,7 @@ def _numbers(value: Any) -> Any:
     return value.split(",") if isinstance(value, str) else value
 
 
-_BEGINNING = ("size", "codebooks", "embedding_scale", "near")
+_BEGINNING = ("size", "codebooks", "embedding_scale", "residual_scale", "near")
 """Settings of a fresh model that are no sizes."""
 
 
@@ -32,12 +32,14 @@ class ModelConfig:
     `embedding_scale` multiplies the fresh embedding: at 1 its rows are as small as a dozen steps of Adam, which then say more
     about the order of the data than about the tokens. `near` begins attention with what lies near (`model.nearness`).
     The published `initializer_range`, 0.02, is that of wide matrices; narrow ones need more for as much output (about
-    hidden_size ** -0.5), and hardly learn from each other without.
+    hidden_size ** -0.5), and hardly learn from each other without. `residual_scale` multiplies what fresh blocks write
+    (`model.quietness`).
     """
 
     size: str = "tiny"
     codebooks: bool = False
     embedding_scale: float = 1.0
+    residual_scale: float = 1.0
     near: float = 0.0
     hidden_size: int | None = None
     intermediate_size: int | None = None
@@ -50,7 +52,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if not (self.near >= 0 and math.isfinite(self.near)):
             raise ValueError(f"model: near is {self.near}; give 0 for attention that begins alike everywhere, or about 1.5")
-        for name in ("embedding_scale", "rope_theta", "initializer_range"):
+        for name in ("embedding_scale", "residual_scale", "rope_theta", "initializer_range"):
             value = getattr(self, name)
             if value is not None and not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"model: {name} is {value}; give a positive number, or leave it out for what is published")

@@ -24,8 +24,8 @@ class BatchConfig:
         image_weight: Factor on the weights of picture codes in the loss. A drawn picture has hundreds of them and an answer
             three words: at 1 almost all that is learnt is about pictures.
         speech_weight: The same of speech codes.
-        fully_masked: Share of samples in which everything supervised is masked, as when sampling begins; the noise levels of
-            the others are spread evenly. In an answer of a few words little else has to be learnt.
+        fully_masked: Share of samples in which everything supervised is masked, the tail with it, as when sampling begins; the
+            noise levels of the others are spread evenly. In an answer of a few words little else has to be learnt.
         equal_weights: Let every label count alike, as it does in `reference`. In `mdm` the 1 / time of the likelihood bound
             makes a few labels of hardly masked samples most of a small step.
     """
@@ -147,7 +147,9 @@ def training_sample(draw: Draw, level: float, loader: Loader, config: BatchConfi
         SpeechInput(features=torch.from_numpy(frames).float(), start=start)
         for (start, _), frames in zip(sample.continuous, sample.features, strict=True)
     )
-    corrupted = corrupt(config.objective, ids, labels, level, tokens, generator, config.tail_ratio)
+    # A pad that is left to see tells where the response ends, which nobody knows when sampling begins.
+    tail_ratio = 1.0 if level == 1.0 else config.tail_ratio
+    corrupted = corrupt(config.objective, ids, labels, level, tokens, generator, tail_ratio)
     if config.equal_weights:
         corrupted = replace(corrupted, weights=(corrupted.weights > 0).float())
     return TrainingSample(corrupted=_weighed(corrupted, loader.vocabulary, config), task=sample.stream, speech=speech)

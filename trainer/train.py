@@ -20,7 +20,8 @@ from omniforge.trainer.model.checkpoint_keys import load_pretrained
 from omniforge.trainer.model.codebooks import begin_at_codebook
 from omniforge.trainer.model.config import named_config
 from omniforge.trainer.model.growth import grow_vocabulary
-from omniforge.trainer.model.nearness import begin_near
+from omniforge.trainer.model.nearness import begin_near, exact_layers
+from omniforge.trainer.model.quietness import begin_quiet
 from omniforge.trainer.model.transformer import Dream, initialise
 from omniforge.trainer.parallel import by_first, joined
 from omniforge.trainer.release import began_with
@@ -96,6 +97,7 @@ def first_weights(config: TrainConfig, number: int, dataset: Dataset) -> Dream:
     initialise(model, config.seed)
     if config.model.codebooks or config.model.near:
         _begin_at_tokenizers(model, config, Codecs(origin_of(describe(dataset), dataset.reference)))
+    begin_quiet(model, config.model.residual_scale, exact_layers(model.config) if config.model.near else 0)
     with torch.no_grad():
         model.model.embed_tokens.weight *= config.model.embedding_scale
     return model

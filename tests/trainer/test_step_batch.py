@@ -131,9 +131,8 @@ def test_a_share_of_the_samples_is_masked_throughout_and_the_others_are_spread_e
             for document in range(int(documents.max()) + 1):
                 here = (documents == document) & (times > 0)
                 levels.append(float(times[here].max()))
-                pad = loader.vocabulary.pad
                 if levels[-1] == 1:
-                    assert set(ids[here].tolist()) <= {loader.vocabulary.mask, pad}
+                    assert set(ids[here].tolist()) == {loader.vocabulary.mask}
     levels.sort()
     full = levels.count(1.0)
     assert full == pytest.approx(0.4 * len(levels), abs=1)
@@ -144,6 +143,12 @@ def test_a_share_of_the_samples_is_masked_throughout_and_the_others_are_spread_e
 def test_all_samples_can_be_masked_throughout(loader: Loader) -> None:
     (step,) = steps(loader, replace(FOUR, fully_masked=1.0), 1)
     assert {float(time) for micro in step.micro for time in micro.times.unique()} == {0.0, 1.0}
+
+
+def test_where_all_is_masked_no_pad_of_the_tail_is_left_to_see(loader: Loader) -> None:
+    (step,) = steps(loader, replace(FOUR, fully_masked=1.0), 1)
+    tails = torch.cat([(micro.input_ids == loader.vocabulary.pad) & (micro.times > 0) for micro in step.micro])
+    assert not tails.any()
 
 
 def test_equal_weights_mask_the_same_and_let_every_label_count_alike(loader: Loader) -> None:

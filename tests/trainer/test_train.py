@@ -237,7 +237,9 @@ def test_a_fresh_model_can_have_larger_matrices(data: str, tmp_path: Path) -> No
     assert begun.lm_head.weight.std().item() == pytest.approx(0.06, rel=0.1)
 
 
-@pytest.mark.parametrize("wrong", [{"embedding_scale": 0.0}, {"rope_theta": -1.0}, {"embedding_scale": float("nan")}])
+@pytest.mark.parametrize(
+    "wrong", [{"embedding_scale": 0.0}, {"residual_scale": -1.0}, {"rope_theta": -1.0}, {"embedding_scale": float("nan")}]
+)
 def test_a_fresh_model_that_could_not_learn_is_an_error(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="give a positive number"):
         ModelConfig(**wrong)  # type: ignore[arg-type]

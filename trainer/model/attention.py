@@ -81,9 +81,14 @@ def _fused(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 def _multiplied(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attend by plain matrix products: on a CPU the fused kernel's backward pass in bfloat16 takes 1.7 times as long."""
-    scores = (query @ key.transpose(-1, -2)) * query.shape[-1] ** -0.5
-    return torch.softmax(scores, dim=-1, dtype=torch.float32).to(value.dtype) @ value
+    """Attend by plain matrix products in bfloat16: on a CPU the fused kernel takes 1.6 to 2.7 times as long, both ways.
+
+    The softmax adds up in float32 whatever its type; the scores themselves, which are most of the memory, are never copied.
+    """
+    with torch.autocast(query.device.type, enabled=False):
+        query, key, value = (tensor.to(torch.bfloat16) for tensor in (query, key, value))
+        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+        return torch.softmax(scores, dim=-1) @ value
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,10 @@ class Backbone(nn.Module):
 
     def forward(self, embeddings: Tensor, positions: Tensor, attention: Attention) -> Tensor:
         """Return the final (batch, length, hidden_size) hidden states."""
-        rotation = rotary_angles(positions, self.config.head_dim, self.config.rope_theta, embeddings.dtype)
+        device = embeddings.device.type
+        # What is rotated comes out of a projection, in the type of the matrix products.
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else embeddings.dtype
+        rotation = rotary_angles(positions, self.config.head_dim, self.config.rope_theta, dtype)
         hidden = embeddings
         for layer in self.layers:
             hidden = layer(hidden, rotation, attention)

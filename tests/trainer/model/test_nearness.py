@@ -1,10 +1,12 @@
+import math
 from dataclasses import replace
 
+import pytest
 import torch
 
 from omniforge.trainer.model.config import DreamConfig
 from omniforge.trainer.model.layers import SelfAttention, rotary_angles, rotate
-from omniforge.trainer.model.nearness import begin_near
+from omniforge.trainer.model.nearness import begin_near, exact_layers
 from omniforge.trainer.model.transformer import Dream, initialise
 
 LENGTH, HERE = 201, 100
@@ -43,13 +45,27 @@ def weights_by_position_alone(model: Dream, layer: int = 0) -> torch.Tensor:
     return torch.softmax(query[:, HERE : HERE + 1] @ key.transpose(1, 2) * width**-0.5, dim=-1)[:, 0].detach()
 
 
-def test_half_of_the_heads_look_at_an_offset_first_and_less_the_farther_away() -> None:
-    for layer in (0, 1):
-        weights = weights_by_position_alone(begun(1.5), layer)
-        for head, offset in zip(weights[:4], OFFSETS, strict=True):
-            assert int(head.argmax()) == HERE + offset
-            assert head[HERE + offset] > 15 * head[[HERE + offset - 90, HERE + offset + 90]].max()
-        torch.testing.assert_close(weights[4:], torch.full((4, LENGTH), 1 / LENGTH))
+def test_in_the_first_half_of_the_layers_half_of_the_heads_look_at_one_place_each() -> None:
+    weights = weights_by_position_alone(begun(1.5), layer=0)
+    for head, offset in zip(weights[:4], OFFSETS, strict=True):
+        assert head[HERE + offset] > 0.8
+        beside = head[[HERE + offset - 1, HERE + offset + 1]]
+        torch.testing.assert_close(head[HERE + offset] / beside, torch.full((2,), math.exp(3)), rtol=1e-3, atol=0)
+    torch.testing.assert_close(weights[4:], torch.full((4, LENGTH), 1 / LENGTH))
+
+
+def test_in_the_later_layers_they_look_at_an_offset_first_and_less_the_farther_away() -> None:
+    weights = weights_by_position_alone(begun(1.5), layer=1)
+    for head, offset in zip(weights[:4], OFFSETS, strict=True):
+        assert int(head.argmax()) == HERE + offset
+        assert head[HERE + offset] < 0.2
+        assert head[HERE + offset] > 15 * head[[HERE + offset - 90, HERE + offset + 90]].max()
+    torch.testing.assert_close(weights[4:], torch.full((4, LENGTH), 1 / LENGTH))
+
+
+@pytest.mark.parametrize(("layers", "exact"), [(1, 0), (2, 1), (3, 1), (6, 2), (28, 2)])
+def test_two_layers_begin_exact_and_never_more_than_half(layers: int, exact: int) -> None:
+    assert exact_layers(replace(CONFIG, num_hidden_layers=layers)) == exact
 
 
 def test_fewer_heads_take_the_offsets_by_turns_from_layer_to_layer() -> None:
