@@ -1,7 +1,8 @@
 """Questions about a scene, each with the one answer that follows from it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal, get_args
 
 from omniforge.pipeline.sources.chance import Chance
@@ -81,6 +82,9 @@ WHERE_FRAMES: tuple[str, ...] = (
     "In which direction from the {second} is the {first}?",
 )
 
+_PATIENCE = 40
+"""Rounds of questions of the wanted types before others are asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -91,27 +95,38 @@ class Question:
     answer: str
 
 
-def questions(scene: Scene, seed: int) -> tuple[Question, ...]:
-    """Ask at most one question of each type, of those types that have a question with a single right answer here."""
+def questions(scene: Scene, seed: int, types: Sequence[QuestionType] = QUESTION_TYPES) -> tuple[Question, ...]:
+    """Ask at most one question of each of some types, of those that have a question with a single right answer here."""
     asked = []
-    for question_type in QUESTION_TYPES:
+    for question_type in types:
         chance = Chance("question", question_type, SCENES_VERSION, seed)
         if question_and_answer := _ASKING[question_type](scene, chance):
             asked.append(Question(question_type, *question_and_answer))
     return tuple(asked)
 
 
-def ask(scene: Scene, seed: int, number: int) -> tuple[Question, ...]:
-    """Ask exactly `number` different questions: of different types as long as there are any, then of all again."""
+def ask(scene: Scene, seed: int, number: int, types: Sequence[QuestionType] = QUESTION_TYPES) -> tuple[Question, ...]:
+    """Ask exactly `number` different questions: of different types as long as there are any, then of all again.
+
+    Where a scene has too few questions of the types that are wanted, those of the other types make up the number.
+    """
     chance = Chance("types asked", SCENES_VERSION, seed)
-    asked = chance.shuffled(questions(scene, seed))
-    again = 0
+    rounds = _rounds(types)
+    asked: list[Question] = []
     while len(asked) < number:
-        again += 1
+        wanted, again = next(rounds)
         heard = {question.question for question in asked}
-        more = questions(scene, (again << 32) + seed)
+        more = questions(scene, (again << 32) + seed, wanted)
         asked += [question for question in chance.shuffled(more) if question.question not in heard]
     return tuple(asked[:number])
+
+
+def _rounds(types: Sequence[QuestionType]) -> Iterator[tuple[Sequence[QuestionType], int]]:
+    """Yield types and the number of their round without end: those that are wanted, then the others, each from 0 on."""
+    others = tuple(each for each in QUESTION_TYPES if each not in types)
+    if others:
+        yield from ((types, again) for again in range(_PATIENCE))
+    yield from ((others or types, again) for again in count())
 
 
 def _exist(scene: Scene, chance: Chance) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 from omniforge.pipeline.sources.chance import Chance
 from omniforge.pipeline.sources.scenes import SCENES_VERSION, Scene, draw, sample_scene
 from omniforge.pipeline.sources.scenes_language import captions, prompt
-from omniforge.pipeline.sources.scenes_questions import Question, ask
+from omniforge.pipeline.sources.scenes_questions import QUESTION_TYPES, Question, QuestionType, ask
 from omniforge.pipeline.sources.source import Container, SourceItem
 from omniforge.pipeline.sources.turns import IMAGE_TAG
 from omniforge.schemas.record import Message, RawMedia, SourceRecord
@@ -56,6 +56,9 @@ class Scenes:
     With `conversation` the questions about a scene are one record, asked and answered turn by turn: a model then learns from
     all the answers for the tokens of one picture. The record's kind is `chat`; its samples are of the task `vqa`.
 
+    `types` are the types of question to ask; others are asked where a scene has too few of them. A model that is
+    asked one thing alone soon learns to look at pictures (docs/embedded-model.md).
+
     `seed` is the number of the split's scene to begin with and `size` the side of the pictures in pixels. A scene has the same
     uris and the same truth in every corpus, and none is in both splits. A greater `count` adds containers and changes at most
     the last one.
@@ -70,6 +73,7 @@ class Scenes:
     size: int = 128
     split: Split = "train"
     questions: int = 4
+    types: tuple[QuestionType, ...] = QUESTION_TYPES
     conversation: bool = False
     prompts: bool = True
     license: str = "CC0-1.0"
@@ -85,6 +89,8 @@ class Scenes:
             raise ValueError(f"scenes: split is {self.split!r}; use train or test")
         if not 0 <= self.questions <= 12:
             raise ValueError(f"scenes: questions is {self.questions}; ask 0 to 12 questions of a scene")
+        if not self.types or set(self.types) - set(QUESTION_TYPES):
+            raise ValueError(f"scenes: types are {', '.join(self.types) or 'none'}; choose from {', '.join(QUESTION_TYPES)}")
 
     @property
     def records_per_scene(self) -> int:
@@ -99,6 +105,8 @@ class Scenes:
             scenes = min(self.seed + self.count, (part + 1) * SCENES_PER_CONTAINER) - first
             facts: tuple[object, ...] = ("scenes", SCENES_VERSION, self.version, self.split, first, scenes, self.size)
             facts = (*facts, self.questions, self.prompts, *(("conversation",) if self.conversation else ()))
+            # The identity of what asks everything is what it was before there was a choice.
+            facts = (*facts, *(self.types if self.types != QUESTION_TYPES else ()))
             records = scenes * self.records_per_scene
             yield Container(
                 path=f"scenes/{self.split}/{part:05d}",
@@ -141,7 +149,7 @@ class Scenes:
             split=self.split,
             related_texts=tuple(other for other in texts if other != text),
         )
-        asked = ask(scene, seed, self.questions)
+        asked = ask(scene, seed, self.questions, self.types)
         made = [template, *(_conversation(template, asked) if self.conversation else _questions(template, asked))]
         if self.prompts:
             uri = f"{container}#{seed} prompt"

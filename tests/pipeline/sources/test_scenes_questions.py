@@ -97,3 +97,17 @@ def test_a_thousand_scenes_are_asked_about_in_many_ways():
 def test_questions_never_change():
     asked = repr([ask(sample_scene(seed), seed, 6) for seed in range(200)])
     assert hashlib.sha256(asked.encode()).hexdigest()[:16] == "9741ac06e7e02f36"
+
+
+def test_where_a_scene_has_too_few_questions_of_the_wanted_types_others_make_up_the_number() -> None:
+    seed = next(seed for seed in range(1000) if not questions(sample_scene(seed), seed, ("relation",)))
+    asked = ask(sample_scene(seed), seed, 4, ("relation",))
+    assert len({question.question for question in asked}) == 4
+    assert "relation" not in {question.type for question in asked}
+
+
+@given(st.integers(min_value=0, max_value=10**6))
+def test_wanted_types_come_first(seed: int) -> None:
+    kinds = [question.type in ("exist", "count") for question in ask(sample_scene(seed), seed, 6, ("exist", "count"))]
+    assert kinds[0]
+    assert kinds == sorted(kinds, reverse=True)

@@ -56,6 +56,16 @@ def test_questions_can_be_one_conversation_with_the_picture_in_its_first_turn():
     assert [plan.task for plan in plan_samples(kept)] == ["vqa"]
 
 
+def test_questions_of_some_types_alone_are_those_of_the_same_name_elsewhere():
+    asked = {record.source_uri: record for record in whole(Scenes(count=30, questions=3, types=("colour", "count"), size=32))}
+    names = {uri.rpartition("#")[2].split(" ", 1)[1] for uri, record in asked.items() if record.kind == "vqa"}
+    assert names <= {"colour", "colour 2", "colour 3", "count", "count 2", "count 3"}
+    everything = {record.source_uri: record for record in whole(Scenes(count=30, questions=12, size=32))}
+    shared = asked.keys() & everything.keys()
+    assert len(shared) > 100
+    assert all(asked[uri] == everything[uri] for uri in shared)
+
+
 def test_a_conversation_without_questions_is_no_record():
     assert [record.kind for record in whole(Scenes(count=1, questions=0, conversation=True))] == ["caption", "prompt"]
 
@@ -94,7 +104,8 @@ def test_what_changes_the_records_changes_the_identity():
         return next(Scenes(**{"count": 10, **options}).containers(NOWHERE)).identity
 
     others = [{"count": 11}, {"seed": 1}, {"size": 64}, {"split": "test"}, {"questions": 2}, {"prompts": False}]
-    assert len({identity(), *(identity(**other) for other in others)}) == 7
+    others += [{"types": ("colour",)}, {"types": ("colour", "shape")}]
+    assert len({identity(), *(identity(**other) for other in others)}) == 9
 
 
 def test_a_later_beginning_continues_the_same_corpus():
@@ -137,6 +148,8 @@ def test_a_uri_of_another_corpus_is_an_error_that_shows_one(uri):
         ({"count": 1, "size": 8}, "32 to 2048"),
         ({"count": 1, "split": "dev"}, "train or test"),
         ({"count": 1, "questions": 99}, "0 to 12"),
+        ({"count": 1, "types": ()}, "types are none; choose from exist, count"),
+        ({"count": 1, "types": ("color",)}, "types are color; choose from exist, count"),
     ],
 )
 def test_a_number_out_of_range_is_an_error_that_names_the_range(options, message):
