@@ -67,6 +67,7 @@ def publish_samples(
     name: str = "made",
     config: Mapping[str, Any] = MappingProxyType({}),
     *,
+    models: Mapping[str, str] = MappingProxyType({}),
     with_records: bool = False,
 ) -> Dataset:
     """Publish samples; `with_records` has the records they were made from below them, as a build has."""
@@ -80,7 +81,7 @@ def publish_samples(
         entries=entries,
         code_version="0",
         config=dict(config),
-        models={},
+        models=dict(models),
         inputs=inputs,
         vocabulary={**asdict(VOCABULARY.layout), "fingerprint": VOCABULARY.fingerprint, "size": VOCABULARY.size},
     )

@@ -144,6 +144,10 @@ class TrainConfig:
         for number in self.stages:
             self.stage(number)
 
+    def data_of(self, number: int) -> str:
+        """Return the reference of the token dataset that a stage learns from."""
+        return getattr(self, f"stage{number}").data or self.data
+
     def stage(self, number: int) -> Stage:
         """Return a stage as this run has it."""
         return stage_of(number, getattr(self, f"stage{number}", StageConfig()), self.steps, self.lr)

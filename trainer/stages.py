@@ -28,8 +28,12 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageConfig:
-    """What a configuration changes in a stage; None keeps the stage's own, or for `steps` and `lr` the run's."""
+    """What a configuration changes in a stage; None keeps the stage's own, or for `data`, `steps` and `lr` the run's.
 
+    `data` is another token dataset, its held-out samples included: simpler lessons to begin with, say.
+    """
+
+    data: str | None = None
     weights: dict[str, float] | None = None
     steps: int | None = None
     lr: float | None = None

@@ -1,6 +1,7 @@
 """A whole run: stage after stage, each from the last one's checkpoint."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -40,9 +41,11 @@ def train(config: TrainConfig) -> Path:
         torch.set_num_threads(config.threads)
     with joined() as processes:
         # `@latest` is one version for all processes, whatever is published meanwhile.
-        dataset = open_dataset(by_first(lambda: open_dataset(config.data).reference, processes))
+        references = by_first(partial(_references, config), processes)
+        datasets = {number: open_dataset(reference) for number, reference in references.items()}
+        _hold_together(datasets)
         config.batch.rows_of_process(processes.world)
-        for number in config.stages:
+        for number, dataset in datasets.items():
             folder = stage_folder(config, number)
             there = by_first(partial(_ready, folder), processes)
             model = load_pretrained(there[-1], dtype=torch.float32) if there else first_weights(config, number, dataset)
@@ -51,6 +54,27 @@ def train(config: TrainConfig) -> Path:
             if processes.first:
                 print(f"stage {number}: {last}", file=sys.stderr, flush=True)
     return last
+
+
+def _references(config: TrainConfig) -> dict[int, str]:
+    return {number: open_dataset(config.data_of(number)).reference for number in config.stages}
+
+
+def _hold_together(datasets: Mapping[int, Dataset]) -> None:
+    """Hold the data of the stages against each other: a code has to mean the same in all of them.
+
+    Raises:
+        ValueError: They were made by different tokenizers.
+    """
+    last = max(datasets)
+    models = datasets[last].manifest.content.models
+    for number, dataset in datasets.items():
+        own = dataset.manifest.content.models
+        if differing := sorted(name for name in {*own, *models} if own.get(name) != models.get(name)):
+            raise ValueError(
+                f"stage {number} learns from {dataset.reference} and stage {last} from {datasets[last].reference}, which have "
+                f"another {', '.join(differing)}: their tokens do not mean the same; tokenize both alike"
+            )
 
 
 def stage_folder(config: TrainConfig, number: int) -> Path:

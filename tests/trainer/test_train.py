@@ -10,7 +10,7 @@ import pytest
 import torch
 import training
 from tiny_checkpoint import save_tokenizers
-from token_datasets import VOCABULARY, made_dataset
+from token_datasets import VOCABULARY, made_dataset, make_sample, publish_samples
 from torch import Tensor
 from training import losses, metrics, same_bits, tiny, weights, write_config
 
@@ -22,7 +22,7 @@ from omniforge.trainer.model import source
 from omniforge.trainer.model.checkpoint_keys import load_pretrained
 from omniforge.trainer.model.export import export
 from omniforge.trainer.model.nearness import begin_near
-from omniforge.trainer.train import first_weights, train
+from omniforge.trainer.train import first_weights, stage_folder, train
 
 ALL_TASKS = {"t2i": 1.0, "caption": 1.0, "asr": 1.0, "svqa": 1.0}
 
@@ -116,6 +116,23 @@ def test_a_stage_begins_with_the_weights_of_the_one_before(data: str, whole: Pat
     after, before = weights(last), weights(whole)
     assert last.parent.name == "stage-2"
     assert [name for name in before if not torch.equal(after[name], before[name])] == ["lm_head.weight"]
+
+
+def test_a_stage_can_learn_from_data_of_its_own(data: str, tmp_path: Path) -> None:
+    first = publish_samples(tmp_path / "first", {"one": [make_sample("caption", number) for number in range(12)]}).reference
+    config = tiny(data, tmp_path / "run", stages=[1, 2], stage1={"data": first, "steps": 2}, stage2={"steps": 2})
+    train(config)
+    learnt_from = [read_state(checkpoints(stage_folder(config, number))[-1]).dataset["reference"] for number in (1, 2)]
+    assert learnt_from == [first, data]
+
+
+def test_stages_whose_tokens_mean_different_things_are_refused(tmp_path: Path) -> None:
+    samples = {"one": [make_sample("caption", number) for number in range(12)]}
+    first, second = (
+        publish_samples(tmp_path / name, samples, models={"magvit2": name, "text": "alike"}).reference for name in "12"
+    )
+    with pytest.raises(ValueError, match=r"stage 1 learns from .* and stage 2 from .* another magvit2: .*tokenize both alike"):
+        train(tiny(second, tmp_path / "run", stages=[1, 2], stage1={"data": first}))
 
 
 def test_a_model_learns_samples_by_heart(tmp_path: Path) -> None:
