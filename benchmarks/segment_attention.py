@@ -31,7 +31,9 @@ def by_segments(attend: Attend) -> Attend:
     """Run one document after the other."""
 
     def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        parts = zip(*(tensor.split([length for length, _ in RUNS], dim=2) for tensor in (query, key, value)), strict=True)
+        parts = zip(
+            *(torch.split(tensor, [length for length, _ in RUNS], dim=2) for tensor in (query, key, value)), strict=True
+        )
         return torch.cat([attend(*part) for part in parts], dim=2)
 
     return attention
