@@ -18,6 +18,8 @@ def main(names: list[str]) -> None:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         print(f"\n## {path.stem}\n\n{module.__doc__}\n", flush=True)
+        # The names are options of this command; those of a benchmark are left as they are.
+        sys.argv = [str(path)]
         module.main()
 
 
