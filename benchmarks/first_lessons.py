@@ -87,7 +87,7 @@ def pictured_scenes(split: Split, count: int, tokenizer: ImageTokenizer) -> list
 
 
 def fresh(words: Words, codebook: Tensor) -> Dream:
-    """Begin a model as `train_full.yaml` does."""
+    """Begin a model as `train_full.yaml` does, but for the rows of speech."""
     vocabulary = words.vocabulary
     sizes = named_config("tiny", vocab_size=vocabulary.size, mask_token_id=vocabulary.mask, pad_token_id=vocabulary.pad)
     model = Dream(replace(sizes, num_attention_heads=8, num_key_value_heads=8, rope_theta=1000.0, initializer_range=0.06))

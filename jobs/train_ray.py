@@ -8,6 +8,7 @@ from omniforge.pipeline.reference import open_dataset
 from omniforge.trainer.checkpoint import checkpoints
 from omniforge.trainer.config import TrainConfig
 from omniforge.trainer.loop import TrainingError
+from omniforge.trainer.stages import StageConfig
 from omniforge.trainer.train import stage_folder, train
 
 
@@ -15,7 +16,7 @@ def train_on_ray(config: TrainConfig) -> Path:
     """Run `config` with `config.processes` Ray Train workers and return the folder of the model.
 
     Joins the cluster it is submitted to, else starts a local Ray. Each worker takes a GPU where there are enough. `output`, and
-    `data` unless it is on S3, have to be on storage that all machines see.
+    `data` unless it is on S3, that of single stages too, have to be on storage that all machines see.
 
     Raises:
         TrainingError: A worker failed; the message is the worker's.
@@ -31,6 +32,9 @@ def train_on_ray(config: TrainConfig) -> Path:
         data=open_dataset(config.data).reference,
         output=str(output),
         start=_start(config.start),
+        stage1=_found(config.stage1),
+        stage2=_found(config.stage2),
+        stage3=_found(config.stage3),
     )
     start_ray(EngineConfig())
     gpus = ray.cluster_resources().get("GPU", 0) >= config.processes
@@ -48,6 +52,11 @@ def train_on_ray(config: TrainConfig) -> Path:
         reason = next(iter(failures.values()), error)
         raise TrainingError(f"Ray Train: {len(failures)} of {config.processes} workers failed; the first: {reason}") from error
     return checkpoints(stage_folder(config, config.stages[-1]))[-1]
+
+
+def _found(stage: StageConfig) -> StageConfig:
+    """A stage whose own data, if it has any, is one version that every worker finds."""
+    return stage if stage.data is None else replace(stage, data=open_dataset(stage.data).reference)
 
 
 def _start(start: str | None) -> str | None:

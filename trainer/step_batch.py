@@ -20,12 +20,12 @@ class BatchConfig:
         rows: Packed sequences of a step, over all processes.
         micro_rows: Packed sequences of one forward pass of one process; the rest is accumulation.
         objective: `mdm` or `reference`, see `corruption`.
-        tail_ratio: Factor on the masking probability of tail pads.
+        tail_ratio: Factor on the masking probability of tail pads, where not everything is masked.
         image_weight: Factor on the weights of picture codes in the loss. A drawn picture has hundreds of them and an answer
             three words: at 1 almost all that is learnt is about pictures.
         speech_weight: The same of speech codes.
         fully_masked: Share of samples in which everything supervised is masked, the tail with it, as when sampling begins; the
-            noise levels of the others are spread evenly. In an answer of a few words little else has to be learnt.
+            noise levels of the others are spread evenly. In an answer of a few words little else has to be learnt. With `mdm`.
         equal_weights: Let every label count alike, as it does in `reference`. In `mdm` the 1 / time of the likelihood bound
             makes a few labels of hardly masked samples most of a small step.
     """
@@ -148,7 +148,7 @@ def training_sample(draw: Draw, level: float, loader: Loader, config: BatchConfi
         for (start, _), frames in zip(sample.continuous, sample.features, strict=True)
     )
     # A pad that is left to see tells where the response ends, which nobody knows when sampling begins.
-    tail_ratio = 1.0 if level == 1.0 else config.tail_ratio
+    tail_ratio = 1.0 if level == 1.0 and config.objective == "mdm" else config.tail_ratio
     corrupted = corrupt(config.objective, ids, labels, level, tokens, generator, tail_ratio)
     if config.equal_weights:
         corrupted = replace(corrupted, weights=(corrupted.weights > 0).float())

@@ -11,7 +11,7 @@ import torch
 
 from omniforge.pipeline.reference import Dataset, open_dataset
 from omniforge.tokenizers.vocabulary import Vocabulary
-from omniforge.trainer.checkpoint import checkpoints, clear_remains
+from omniforge.trainer.checkpoint import checkpoints, clear_remains, read_state
 from omniforge.trainer.config import TrainConfig
 from omniforge.trainer.generation.codecs import Codecs
 from omniforge.trainer.generation.origin import describe, origin_of
@@ -61,20 +61,24 @@ def _references(config: TrainConfig) -> dict[int, str]:
 
 
 def _hold_together(datasets: Mapping[int, Dataset]) -> None:
-    """Hold the data of the stages against each other: a code has to mean the same in all of them.
+    """Hold the data of the stages of a run against each other, before any of them is trained."""
+    last = max(datasets)
+    for number, dataset in datasets.items():
+        _hold_alike(number, dataset, last, datasets[last].reference, datasets[last].manifest.content.models)
+
+
+def _hold_alike(number: int, dataset: Dataset, other: int, reference: str, models: Mapping[str, str]) -> None:
+    """Hold the data of a stage against the tokenizers of another one's: a code has to mean the same in both.
 
     Raises:
         ValueError: They were made by different tokenizers.
     """
-    last = max(datasets)
-    models = datasets[last].manifest.content.models
-    for number, dataset in datasets.items():
-        own = dataset.manifest.content.models
-        if differing := sorted(name for name in {*own, *models} if own.get(name) != models.get(name)):
-            raise ValueError(
-                f"stage {number} learns from {dataset.reference} and stage {last} from {datasets[last].reference}, which have "
-                f"another {', '.join(differing)}: their tokens do not mean the same; tokenize both alike"
-            )
+    own = dataset.manifest.content.models
+    if differing := sorted(name for name in {*own, *models} if own.get(name) != models.get(name)):
+        raise ValueError(
+            f"stage {number} learns from {dataset.reference} and stage {other} from {reference}, which have another "
+            f"{', '.join(differing)}: their tokens do not mean the same; tokenize both alike"
+        )
 
 
 def stage_folder(config: TrainConfig, number: int) -> Path:
@@ -106,6 +110,8 @@ def first_weights(config: TrainConfig, number: int, dataset: Dataset) -> Dream:
     vocabulary = vocabulary_of(dataset)
     before = checkpoints(stage_folder(config, number - 1))
     if before:
+        learnt = read_state(before[-1]).dataset
+        _hold_alike(number, dataset, number - 1, str(learnt["reference"]), learnt["tokenizers"])
         return fitting(load_pretrained(before[-1], dtype=torch.float32), str(before[-1]), config, vocabulary)
     if config.start is not None:
         return fitting(load_pretrained(config.start, dtype=torch.float32), config.start, config, vocabulary)

@@ -122,11 +122,10 @@ def ask(scene: Scene, seed: int, number: int, types: Sequence[QuestionType] = QU
 
 
 def _rounds(types: Sequence[QuestionType]) -> Iterator[tuple[Sequence[QuestionType], int]]:
-    """Yield types and the number of their round without end: those that are wanted, then the others, each from 0 on."""
-    others = tuple(each for each in QUESTION_TYPES if each not in types)
-    if others:
+    """Yield types and the number of their round without end: those that are wanted, later all of them, each time from 0 on."""
+    if set(types) != set(QUESTION_TYPES):
         yield from ((types, again) for again in range(_PATIENCE))
-    yield from ((others or types, again) for again in count())
+    yield from ((QUESTION_TYPES, again) for again in count())
 
 
 def _exist(scene: Scene, chance: Chance) -> tuple[str, str]:

@@ -53,11 +53,13 @@ def scene_of(source_uri: str) -> Scene:
 class Scenes:
     """`count` scenes of a split in virtual containers of 256: per scene a caption, `questions` questions, and a request.
 
-    With `conversation` the questions about a scene are one record, asked and answered turn by turn: a model then learns from
-    all the answers for the tokens of one picture. The record's kind is `chat`; its samples are of the task `vqa`.
+    With `conversation` the questions about a scene are one record, asked and answered turn by turn: a sample then has
+    all the answers for the tokens of one picture, and gives the length of each away. The record's kind is `chat`; its samples
+    are of the task `vqa`.
 
-    `types` are the types of question to ask; others are asked where a scene has too few of them. A model that is
-    asked one thing alone soon learns to look at pictures (docs/embedded-model.md).
+    `types` are the types of question to ask. A model that is asked one thing alone soon learns to look at pictures
+    (docs/embedded-model.md). Where a scene has too few questions of them others make up the number: a third of the scenes has
+    no relation to ask about and a fifth no size.
 
     `seed` is the number of the split's scene to begin with and `size` the side of the pictures in pixels. A scene has the same
     uris and the same truth in every corpus, and none is in both splits. A greater `count` adds containers and changes at most
@@ -73,7 +75,7 @@ class Scenes:
     size: int = 128
     split: Split = "train"
     questions: int = 4
-    types: tuple[QuestionType, ...] = QUESTION_TYPES
+    types: tuple[QuestionType, ...] = field(default=QUESTION_TYPES, repr=False)
     conversation: bool = False
     prompts: bool = True
     license: str = "CC0-1.0"
@@ -89,8 +91,10 @@ class Scenes:
             raise ValueError(f"scenes: split is {self.split!r}; use train or test")
         if not 0 <= self.questions <= 12:
             raise ValueError(f"scenes: questions is {self.questions}; ask 0 to 12 questions of a scene")
-        if not self.types or set(self.types) - set(QUESTION_TYPES):
-            raise ValueError(f"scenes: types are {', '.join(self.types) or 'none'}; choose from {', '.join(QUESTION_TYPES)}")
+        if not self.types or set(self.types) - set(QUESTION_TYPES) or len(set(self.types)) < len(self.types):
+            raise ValueError(
+                f"scenes: types are {', '.join(self.types) or 'none'}; choose from {', '.join(QUESTION_TYPES)}, each once"
+            )
 
     @property
     def records_per_scene(self) -> int:

@@ -151,6 +151,12 @@ def test_where_all_is_masked_no_pad_of_the_tail_is_left_to_see(loader: Loader) -
     assert not tails.any()
 
 
+def test_the_reference_objective_knows_no_samples_that_are_masked_throughout(loader: Loader) -> None:
+    reference = replace(FOUR, objective="reference")
+    (usual,), (asked,) = steps(loader, reference, 1), steps(loader, replace(reference, fully_masked=1.0), 1)
+    assert torch.equal(rows_of(usual), rows_of(asked))
+
+
 def test_equal_weights_mask_the_same_and_let_every_label_count_alike(loader: Loader) -> None:
     (usual,), (equal,) = steps(loader, FOUR, 1), steps(loader, replace(FOUR, equal_weights=True), 1)
     assert torch.equal(rows_of(usual), rows_of(equal))

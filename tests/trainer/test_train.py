@@ -22,6 +22,7 @@ from omniforge.trainer.model import source
 from omniforge.trainer.model.checkpoint_keys import load_pretrained
 from omniforge.trainer.model.export import export
 from omniforge.trainer.model.nearness import begin_near
+from omniforge.trainer.model.quietness import begin_quiet
 from omniforge.trainer.train import first_weights, stage_folder, train
 
 ALL_TASKS = {"t2i": 1.0, "caption": 1.0, "asr": 1.0, "svqa": 1.0}
@@ -133,6 +134,9 @@ def test_stages_whose_tokens_mean_different_things_are_refused(tmp_path: Path) -
     )
     with pytest.raises(ValueError, match=r"stage 1 learns from .* and stage 2 from .* another magvit2: .*tokenize both alike"):
         train(tiny(second, tmp_path / "run", stages=[1, 2], stage1={"data": first}))
+    train(tiny(first, tmp_path / "run", stages=[1], steps=1))
+    with pytest.raises(ValueError, match=r"stage 2 learns from .* and stage 1 from .* another magvit2"):
+        train(tiny(second, tmp_path / "run", stages=[2], steps=1))
 
 
 def test_a_model_learns_samples_by_heart(tmp_path: Path) -> None:
@@ -245,6 +249,19 @@ def test_a_fresh_model_can_begin_near_where_rows_are_those_of_the_pictures_of_th
     wanted = first_weights(plain, 1, dataset)
     begin_near(wanted, 1.5, [-1, 1, -5, 5, -9, 9])
     begun = first_weights(replace(plain, model=replace(plain.model, near=1.5)), 1, dataset).state_dict()
+    assert all(torch.equal(begun[name], tensor) for name, tensor in wanted.state_dict().items())
+
+
+@pytest.mark.parametrize(("near", "loud"), [(0.0, 0), (1.5, 1)])
+def test_fresh_blocks_can_begin_quiet_but_for_attention_that_looks_at_one_place(tmp_path: Path, near: float, loud: int) -> None:
+    tokenizers = save_tokenizers(tmp_path / "tokenizers")
+    of_data = {**tokenizers, "understanding": 64, "generation": 64, "heard": "discrete"}
+    dataset = made_dataset(tmp_path / "root", {"t2i": 20}, config={"tokenize": of_data})
+    plain = tiny(dataset.reference, tmp_path / "plain")
+    model = replace(plain.model, near=near, num_hidden_layers=2)
+    wanted = first_weights(replace(plain, model=model), 1, dataset)
+    begin_quiet(wanted, 0.25, loud)
+    begun = first_weights(replace(plain, model=replace(model, residual_scale=0.25)), 1, dataset).state_dict()
     assert all(torch.equal(begun[name], tensor) for name, tensor in wanted.state_dict().items())
 
 

@@ -23,17 +23,17 @@ def begin_near(model: Dream, strength: float, offsets: Sequence[int]) -> None:
     Fresh queries and keys say next to nothing, and what a score should tell has to grow in both of them at once, so fresh
     attention averages over the whole sequence for long: a question is lost among the codes of its picture, and a code does not
     know its neighbours. Equal biases, turned against each other by the rotary angle of an offset, give a score that is highest
-    at the offset. In the later layers all planes of rotation have a part in it, and it falls slowly: heads average over what
-    lies around. In the first `EXACT_LAYERS` (half of the layers at most) only the fast planes do, and a head passes on one
-    token: what a code of a picture means, its neighbours say, and in an average over many they are lost. The other half of the
-    heads begins alike everywhere. (As in mimetic initialisation, arXiv 2305.09828, and the convolutional beginning of
-    arXiv 2103.10697, nothing of the architecture changes, only where it begins.)
+    at the offset. In the later layers all planes of rotation have the same part in it, and it falls slowly: heads average over
+    what lies around. In the first `EXACT_LAYERS` (half of the layers at most) the fast planes have most of it, and a head
+    passes on one token: what a code of a picture means, its neighbours say, and in an average over many they are lost. The
+    other half of the heads begins alike everywhere. (As in mimetic initialisation, arXiv 2305.09828, and the convolutional
+    beginning of arXiv 2103.10697, nothing of the architecture changes, only where it begins.)
 
     Args:
         model: A fresh model, changed in place.
         strength: Square of the biases' size in the later layers; at 1.5, with heads of 64 and a `rope_theta` of 1,000,
             neighbours begin with about a hundred times the weight of tokens 100 places away, with heads of 32 with about thirty
-            times. In the first layers the offset has exp(2 * strength) times the weight of the places beside it.
+            times. In the first layers the offset has more than exp(2 * strength) times the weight of the places beside it.
         offsets: Distances from the token itself, given to the first half of the heads of each layer by turns, from layer to
             layer on.
     """
@@ -64,11 +64,16 @@ def _frequencies(config: DreamConfig) -> Tensor:
 
 
 def _exact(config: DreamConfig, strength: float) -> Tensor:
-    """Return the (head_dim,) size of biases by which the score of the next place is lower by twice the strength."""
+    """Return the (head_dim,) size of biases by which the score of the next place is lower by twice the strength.
+
+    Fast planes alone would come round again, 164 and 252 places away: the slow ones, as strong as in later layers, hold
+    against that.
+    """
     frequencies = _frequencies(config)
     sharp = (frequencies >= _SHARP).float()
     lost = float((sharp * (1 - frequencies.cos())).sum())
-    return (sharp * math.sqrt(2 * strength * math.sqrt(config.head_dim) / lost)).repeat(2)
+    fast = math.sqrt(2 * strength * math.sqrt(config.head_dim) / lost)
+    return torch.where(sharp > 0, fast, strength**0.5).repeat(2)
 
 
 def _turned(config: DreamConfig, offset: int) -> Tensor:

@@ -69,7 +69,8 @@ class Backbone(nn.Module):
         """Return the final (batch, length, hidden_size) hidden states."""
         device = embeddings.device.type
         # What is rotated comes out of a projection, in the type of the matrix products.
-        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else embeddings.dtype
+        lower = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+        dtype = torch.get_autocast_dtype(device) if lower else embeddings.dtype
         rotation = rotary_angles(positions, self.config.head_dim, self.config.rope_theta, dtype)
         hidden = embeddings
         for layer in self.layers:

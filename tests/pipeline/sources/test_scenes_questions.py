@@ -104,6 +104,7 @@ def test_where_a_scene_has_too_few_questions_of_the_wanted_types_others_make_up_
     asked = ask(sample_scene(seed), seed, 4, ("relation",))
     assert len({question.question for question in asked}) == 4
     assert "relation" not in {question.type for question in asked}
+    assert len(ask(sample_scene(seed), seed, 60, tuple(kind for kind in QUESTION_TYPES if kind != "relation"))) == 60
 
 
 @given(st.integers(min_value=0, max_value=10**6))

@@ -96,7 +96,7 @@ def test_more_scenes_change_no_full_container():
     few, many = (list(Scenes(count=count).containers(NOWHERE)) for count in (512, 700))
     assert many[:2] == few
     assert many[2].records == 188 * 6
-    assert repr(Scenes(count=512)) == repr(Scenes(count=700))
+    assert repr(Scenes(count=512)) == repr(Scenes(count=700)) == repr(Scenes(count=512, types=("colour",)))
 
 
 def test_what_changes_the_records_changes_the_identity():
@@ -149,6 +149,7 @@ def test_a_uri_of_another_corpus_is_an_error_that_shows_one(uri):
         ({"count": 1, "split": "dev"}, "train or test"),
         ({"count": 1, "questions": 99}, "0 to 12"),
         ({"count": 1, "types": ()}, "types are none; choose from exist, count"),
+        ({"count": 1, "types": ("colour", "colour")}, "each once"),
         ({"count": 1, "types": ("color",)}, "types are color; choose from exist, count"),
     ],
 )
