@@ -32,9 +32,9 @@ def train_on_ray(config: TrainConfig) -> Path:
         data=open_dataset(config.data).reference,
         output=str(output),
         start=_start(config.start),
-        stage1=_found(config.stage1),
-        stage2=_found(config.stage2),
-        stage3=_found(config.stage3),
+        stage1=with_found_data(config.stage1),
+        stage2=with_found_data(config.stage2),
+        stage3=with_found_data(config.stage3),
     )
     start_ray(EngineConfig())
     gpus = ray.cluster_resources().get("GPU", 0) >= config.processes
@@ -54,8 +54,8 @@ def train_on_ray(config: TrainConfig) -> Path:
     return checkpoints(stage_folder(config, config.stages[-1]))[-1]
 
 
-def _found(stage: StageConfig) -> StageConfig:
-    """A stage whose own data, if it has any, is one version that every worker finds."""
+def with_found_data(stage: StageConfig) -> StageConfig:
+    """Return a stage whose own data, if it has any, is one version that every worker finds."""
     return stage if stage.data is None else replace(stage, data=open_dataset(stage.data).reference)
 
 
