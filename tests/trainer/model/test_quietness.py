@@ -32,7 +32,7 @@ def test_quiet_blocks_let_the_embeddings_through() -> None:
         begin_quiet(model, factor)
         with torch.no_grad():
             hidden = model.model(embeddings, positions, DenseAttention())
-        return float((hidden - model.model.norm(embeddings)).norm())
+            return float((hidden - model.model.norm(embeddings)).norm())
 
     assert changed(0.0) == 0
     assert 0 < changed(0.1) < 0.5 * changed(1.0)
