@@ -6,11 +6,12 @@ Prints medians of interleaved rounds, one thread, gradients of chance.
 """
 
 import argparse
-import statistics
 import time
 from dataclasses import replace
+from functools import partial
 
 import torch
+from interleaved import medians, show
 
 from omniforge.trainer.model.config import named_config
 from omniforge.trainer.model.transformer import Dream, initialise
@@ -49,15 +50,8 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
     updated = {"fused": optimizer(fused=True), "one by one": optimizer(fused=False)}
-    taken: dict[str, list[float]] = {name: [] for name in updated}
-    for number in range(rounds + 1):
-        for name, each in updated.items():
-            took = seconds(each)
-            if number:  # the first round makes the moments
-                taken[name].append(took)
-    slowest = statistics.median(taken["one by one"])
-    for name, times in taken.items():
-        print(f"{name}: {1000 * statistics.median(times):.1f} ms, {statistics.median(times) / slowest:.2f}")
+    # The round that does not count makes the moments.
+    show(medians({name: partial(seconds, each) for name, each in updated.items()}, rounds), against="one by one")
 
 
 if __name__ == "__main__":

@@ -6,12 +6,13 @@ Prints medians of interleaved rounds, one thread, two documents of 340 tokens an
 """
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as functional
+from interleaved import medians, show
 from torch import Tensor
 
 from omniforge.trainer.model.attention import SegmentAttention
@@ -61,15 +62,7 @@ def main() -> None:
         "scores through float32": by_segments(in_float32),
         "fused": by_segments(functional.scaled_dot_product_attention),
     }
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(rounds + 1):
-        for name, attend in ways.items():
-            took = seconds(attend)
-            if number:  # the first round warms up
-                taken[name].append(took)
-    ours = statistics.median(taken["training"])
-    for name, times in taken.items():
-        print(f"{name}: {1000 * statistics.median(times):.1f} ms, {statistics.median(times) / ours:.2f}")
+    show(medians({name: partial(seconds, attend) for name, attend in ways.items()}, rounds), against="training")
 
 
 if __name__ == "__main__":
