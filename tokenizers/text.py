@@ -102,6 +102,11 @@ class TextTokenizer:
         decisive = [self._state["normalizer"], self._state["pre_tokenizer"], model["vocab"], merges]
         return f"sha256:{hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]}"
 
+    def state(self) -> dict[str, Any]:
+        """Return a copy of the `tokenizer.json`, as read from JSON."""
+        copy: dict[str, Any] = json.loads(json.dumps(self._state))
+        return copy
+
     def save(self, path: str | Path) -> None:
         """Write it as a `tokenizer.json` that `load_text_tokenizer` and the `tokenizers` library read."""
         Path(path).write_text(json.dumps(self._state, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")

@@ -12,12 +12,15 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omniforge.pipeline.sources.scenes import sample_scene
+from omniforge.pipeline.sources.scenes_questions import questions
 from omniforge.tokenizers.text import TextTokenizer, byte_level_pipeline, load_text_tokenizer
-from omniforge.tokenizers.text_training import train_text_tokenizer
+from omniforge.tokenizers.text_training import give_words_ids, train_text_tokenizer
 from omniforge.tokenizers.vocabulary import BASE_SPECIALS, MODALITY_SPECIALS
 from tokenizers import AddedToken, Tokenizer, models
 
 EMBEDDED = load_text_tokenizer("embedded")
+WITH_WORDS = give_words_ids(EMBEDDED, ["stalactite", "Quetzalcoatl"], ["a red circle"], os.devnull)
 TEXTS = ["a red circle above a blue square", "how many red circles are there?", "It's 3 o'clock.\n\nTwo  spaces."] * 20
 
 
@@ -65,6 +68,35 @@ def test_training_the_same_texts_gives_the_same_file(tmp_path: Path) -> None:
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "other.json").read_bytes()
     assert one.fingerprint == other.fingerprint
     assert one.size == 300
+
+
+def test_words_get_ids_of_their_own_and_the_kept_texts_stay_as_they_are(tmp_path: Path) -> None:
+    words = ["turquoise", "purple"]
+    before = train_text_tokenizer(iter(TEXTS), 300, tmp_path / "before.json")
+    kept = TEXTS[:1]
+    made = give_words_ids(before, words, kept, tmp_path / "text.json")
+    assert [len(made.encode(word)) for word in words] == [1, 1]
+    assert all(len(before.encode(word)) > 1 for word in words)
+    assert [made.encode(text) for text in kept] == [before.encode(text) for text in kept]
+    assert made.size == before.size
+    assert load_text_tokenizer(tmp_path / "text.json").fingerprint == made.fingerprint
+
+
+@given(st.text())
+def test_any_text_still_comes_back_after_words_got_ids(text: str) -> None:
+    assert WITH_WORDS.decode(WITH_WORDS.encode(text)) == unicodedata.normalize("NFC", text)
+
+
+def test_words_that_find_no_token_to_replace_are_refused(tmp_path: Path) -> None:
+    before = train_text_tokenizer(iter(TEXTS), 260, tmp_path / "before.json")
+    with pytest.raises(ValueError, match="can be given up; take fewer words"):
+        give_words_ids(before, ["turquoise"], TEXTS, tmp_path / "text.json")
+
+
+def test_each_answer_about_an_embedded_scene_is_one_id() -> None:
+    answers = {question.answer for seed in range(200) for question in questions(sample_scene(seed), seed)}
+    assert len(answers) > 25
+    assert {answer: len(EMBEDDED.encode(answer)) for answer in answers if len(EMBEDDED.encode(answer)) > 1} == {}
 
 
 def test_training_on_other_texts_changes_the_fingerprint(tmp_path: Path) -> None:
