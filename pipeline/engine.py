@@ -18,6 +18,10 @@ ACTOR_MEMORY_MARK = 1
 """Ray Data fuses a task operator into the actors after it when both ask for the same resources, and a model would then wait
 while its actor reads files. One byte of memory asked for by actors alone keeps them apart."""
 
+IDLE_WORKER_MS = "600000"
+"""How long a worker process of a cluster started here may wait for its next task. Ray ends it after a second, and each new one
+takes seconds of a core to import what the steps need: more than most tasks take themselves."""
+
 Row = dict[str, Any]
 Step = Callable[[Row], Row]
 
@@ -134,6 +138,7 @@ def start_ray(config: EngineConfig) -> bool:
         ray.init(log_to_driver=True, logging_level="warning")
         return False
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    os.environ.setdefault("RAY_idle_worker_killing_time_threshold_ms", IDLE_WORKER_MS)
     ray.init(
         address="local",
         num_cpus=config.cpus,

@@ -185,3 +185,15 @@ def test_an_actor_started_for_a_run_is_gone_after_it(tmp_path: Path) -> None:
     actors = [psutil.Process(int(path.name)) for path in pids.iterdir() if psutil.pid_exists(int(path.name))]
     _, alive = psutil.wait_procs(actors, timeout=60)
     assert not alive
+
+
+def test_workers_wait_for_their_next_task() -> None:
+    @ray.remote(num_cpus=0.5)
+    def process() -> int:
+        time.sleep(2)
+        return os.getpid()
+
+    began = set(ray.get([process.remote() for _ in range(4)]))
+    assert len(began) == 4
+    time.sleep(5)
+    assert {pid for pid in began if psutil.pid_exists(pid)} == began
