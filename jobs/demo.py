@@ -81,7 +81,7 @@ def after_build(options: argparse.Namespace, chain: Chain, output: Path, dataset
 
     data, version = dataset.reference, dataset.manifest.version
     model, exported, evaluation = (str(output / f"{what}-v{version}") for what in ("model", "export", "evaluation"))
-    # A CPU that lacks bfloat16 emulates it, many times as slow as float32.
+    # Most CPUs are slower in bfloat16 than in float32, some of them many times.
     precision = [f"precision={training_precision('cuda' if torch.cuda.is_available() else 'cpu')}"] if options.full else []
     commands = [
         ["validate", "--inputs", data],

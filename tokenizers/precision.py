@@ -6,10 +6,11 @@ import torch
 
 
 def computes_bfloat16(device: str) -> bool:
-    """Tell whether a device has instructions for bfloat16.
+    """Tell whether a device computes faster in bfloat16.
 
-    A CPU without them emulates it: one thread of an AVX2 machine multiplied matrices at 84 GFLOP/s in float32 and at 1 in
-    bfloat16, and a training step of the picture tokenizer took 10.7 s instead of 0.5.
+    A CPU without instructions for it emulates it: one thread of an AVX2 machine multiplied matrices at 84 GFLOP/s in float32 and
+    at 1 in bfloat16, and a training step of the picture tokenizer took 10.7 s instead of 0.5. One with AVX512-BF16 and without
+    AMX multiplied them at 160 and at 85.
 
     Args:
         device: Name of a device, such as `cpu` or `cuda:1`.
@@ -19,7 +20,7 @@ def computes_bfloat16(device: str) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if kind == "cpu":
         capabilities = torch.cpu.get_capabilities()
-        return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+        return any(capabilities.get(name, False) for name in ("amx_bf16", "bf16"))
     return False
 
 

@@ -131,7 +131,7 @@ def test_a_training_computes_with_one_thread_and_does_not_go_on_in_another_preci
     train_image_tokenizer(_training(output=str(tmp_path)))
     assert torch.get_num_threads() == 1
     other = not computes_bfloat16("cpu")
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": other})
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": other})
     with pytest.raises(ConfigError, match=r"differs in precision .* go on where it began"):
         train_image_tokenizer(_training(output=str(tmp_path)))
 

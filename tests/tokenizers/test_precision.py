@@ -4,14 +4,15 @@ import torch
 from omniforge.tokenizers.precision import computes_bfloat16
 
 
-@pytest.mark.parametrize("instruction", ["avx512_bf16", "amx_bf16"])
-def test_a_cpu_with_instructions_for_bfloat16_computes_in_it(instruction: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("instruction", ["amx_bf16", "bf16"])
+def test_a_cpu_that_multiplies_matrices_of_bfloat16_computes_in_it(instruction: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, instruction: True})
     assert computes_bfloat16("cpu")
 
 
-def test_a_cpu_without_them_would_emulate_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": False})
+@pytest.mark.parametrize("vectors", [False, True])
+def test_a_cpu_that_has_vectors_of_it_at_most_is_slower_in_it(vectors: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": vectors, "amx_bf16": False})
     assert not computes_bfloat16("cpu")
 
 
