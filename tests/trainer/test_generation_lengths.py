@@ -10,6 +10,7 @@ from token_datasets import VOCABULARY, made_dataset, make_sample, publish_sample
 
 from omniforge.pipeline.samples import TokenSample
 from omniforge.schemas.record import Kind
+from omniforge.trainer.generation import lengths
 from omniforge.trainer.generation.lengths import LengthFit, fit_lengths, response_length
 from omniforge.trainer.generation.origin import describe, origin_of, read_origin
 
@@ -35,6 +36,20 @@ def test_answers_that_do_not_grow_with_their_prompts_have_a_mean(tmp_path: Path)
     fits = fit_lengths(publish_samples(tmp_path, {"falling": falling}))
     assert fits["vqa"].per_prompt_token == 0
     assert fits["vqa"].spread > 0
+
+
+@pytest.mark.parametrize("explained", [0.0, 0.8])
+def test_the_order_in_which_a_corpus_is_added_up_changes_nothing(
+    explained: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = made_dataset(tmp_path, {"asr": 4})
+    found = []
+    for last in (0.0, 3e-13):
+        row = {"base": 3.0, "slope": 0.5, "mean": 7.25, "deviation": 1.5, "explained": explained}
+        again = {"task": "asr", **{name: value + last for name, value in row.items()}}
+        monkeypatch.setattr(lengths, "rows", lambda connection, query, again=again: [again])
+        found.append(fit_lengths(dataset))
+    assert found[0] == found[1]
 
 
 def test_a_corpus_with_one_length_is_its_mean(tmp_path: Path) -> None:

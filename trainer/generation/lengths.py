@@ -67,8 +67,13 @@ def _fit(row: Mapping[str, float | None]) -> LengthFit:
     mean, deviation = row["mean"] or 0.0, row["deviation"] or 0.0
     base, slope, explained = row["base"], row["slope"], row["explained"]
     if base is None or slope is None or explained is None or not (slope > 0 and explained > _LEAST_EXPLAINED):
-        return LengthFit(base=mean, per_prompt_token=0.0, spread=deviation)
-    return LengthFit(base=base, per_prompt_token=slope, spread=deviation * math.sqrt(max(0.0, 1 - explained)))
+        return _same_each_time(mean, 0.0, deviation)
+    return _same_each_time(base, slope, deviation * math.sqrt(max(0.0, 1 - explained)))
+
+
+def _same_each_time(base: float, per_prompt_token: float, spread: float) -> LengthFit:
+    """Leave out the last digits, which depend on the order in which threads add up a large corpus."""
+    return LengthFit(base=round(base, 9), per_prompt_token=round(per_prompt_token, 9), spread=round(spread, 9))
 
 
 def response_length(task: str, prompt_tokens: int, text_tokens: int, fits: Mapping[str, LengthFit]) -> ResponseLength:
