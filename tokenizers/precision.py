@@ -8,9 +8,9 @@ import torch
 def computes_bfloat16(device: str) -> bool:
     """Tell whether a device computes faster in bfloat16.
 
-    A CPU without instructions for it emulates it: one thread of an AVX2 machine multiplied matrices at 84 GFLOP/s in float32 and
-    at 1 in bfloat16, and a training step of the picture tokenizer took 10.7 s instead of 0.5. One with AVX512-BF16 and without
-    AMX multiplied them at 160 and at 85.
+    A CPU without instructions for it emulates it: one thread of an AVX2 machine multiplied matrices at 84 GFLOP/s in float32
+    and at 1 in bfloat16, and a training step of the picture tokenizer took 10.7 s instead of 0.5. One with AVX512-BF16 and
+    without AMX multiplied them at 160 and at 85.
 
     Args:
         device: Name of a device, such as `cpu` or `cuda:1`.
