@@ -54,8 +54,8 @@ class Scenes:
     """`count` scenes of a split in virtual containers of 256: per scene a caption, `questions` questions, and a request.
 
     With `conversation` the questions about a scene are one record, asked and answered turn by turn: a sample then has
-    all the answers for the tokens of one picture, and gives the length of each away. The record's kind is `chat`; its samples
-    are of the task `vqa`.
+    all the answers for the tokens of one picture. It gives the length of each answer away, which says nothing where every
+    answer is one id, as in the embedded text tokenizer. The record's kind is `chat`; its samples are of the task `vqa`.
 
     `types` are the types of question to ask. A model that is asked one thing alone soon learns to look at pictures
     (docs/embedded-model.md). Where a scene has too few questions of them others make up the number: a third of the scenes has
