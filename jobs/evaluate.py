@@ -56,11 +56,12 @@ def run(options: argparse.Namespace) -> int:
     from omniforge.trainer.evaluate.run import run_suite, write_json, write_text
     from omniforge.trainer.generation.codecs import Codecs
     from omniforge.trainer.model.checkpoint_keys import load_pretrained
+    from omniforge.trainer.model.source import model_folder
 
     # Tokenizers run on the CPU whatever the model runs on, and the number of threads moves what they give.
     torch.set_num_threads(1)
     codecs = Codecs(checkpoint_origin(options))
-    speech, told = training_speech(codecs.origin.reference)
+    speech, told = training_speech(codecs.origin.reference, model_folder(options.checkpoint))
     groups = voice_groups(tuple(dict.fromkeys((*speech.voices, *(FLITE_VOICES if options.held_out_engine else ())))))
     suite = _suite(options, tuple(groups))
     model = load_pretrained(options.checkpoint, device=options.device).eval()

@@ -1,9 +1,12 @@
 """Voices and ears for an evaluation: groups of voices by what training knows of them, and the embedded recogniser."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +21,10 @@ from omniforge.synth.synthesiser import Line, Synthesiser
 from omniforge.synth.tts.engine import SpeechError
 from omniforge.synth.voices import Voice, draw_voice
 from omniforge.trainer.evaluate.bench import SpeechTools
+from omniforge.trainer.evaluate.run import write_json
+
+SPEECH_FILE = "speech.json"
+"""Beside the weights of an exported model: the engines and voices of its training, by synthesis."""
 
 KNOWN, HELD_OUT_VOICES, HELD_OUT_ENGINE = "known voices", "held-out voices", "held-out engine"
 
@@ -41,30 +48,51 @@ def voice_groups(voices: Sequence[Voice]) -> dict[str, tuple[Voice, ...]]:
     return {name: table for name, table in groups.items() if table}
 
 
-def training_speech(reference: str) -> tuple[SynthConfig, str]:
+def recorded_speech(reference: str) -> dict[str, dict[str, Any]]:
+    """Return the engines and voices that each synthesis below a token dataset recorded, by its name.
+
+    Raises:
+        StorageError: The dataset cannot be read.
+    """
+    recorded: dict[str, dict[str, Any]] = {}
+    for dataset in lineage(open_dataset(reference)).datasets:
+        content = dataset.manifest.content
+        speech = content.config.get("synth", {}).get("speech")
+        if speech is not None:
+            name = f"{content.name}@sha256:{dataset.manifest.content_sha256[:16]}"
+            recorded[name] = {part: speech[part] for part in ("engines", "voices") if part in speech}
+    return recorded
+
+
+def write_speech(reference: str, folder: Path) -> bool:
+    """Let a folder that is given away say how the training data was spoken; return False where that cannot be read."""
+    try:
+        recorded = recorded_speech(reference)
+    except StorageError:
+        return False
+    if recorded:
+        write_json(folder / SPEECH_FILE, recorded)
+    return True
+
+
+def training_speech(reference: str, folder: Path) -> tuple[SynthConfig, str]:
     """Return how the training data of a model was spoken, and in words whence that is known.
 
-    Every synthesis below the token dataset counts. Where the dataset cannot be read any more, or says of none, it is assumed to
-    have been spoken by the embedded table.
+    Every synthesis below the token dataset counts. Where the dataset cannot be read any more, the model's folder may tell
+    (`write_speech`). Otherwise, or where the dataset says of none, the embedded table is assumed.
 
     Raises:
         ConfigError: What a synthesis recorded is none for this version of omniforge.
     """
     try:
-        below = lineage(open_dataset(reference)).datasets
+        recorded = recorded_speech(reference)
     except StorageError:
-        return SynthConfig(), "embedded table, assumed: the training data cannot be read"
-    spoken: dict[str, SynthConfig] = {}
-    for dataset in below:
-        content = dataset.manifest.content
-        recorded = content.config.get("synth", {}).get("speech")
-        if recorded is not None:
-            name = f"{content.name}@sha256:{dataset.manifest.content_sha256[:16]}"
-            spoken[name] = from_mapping(
-                SynthConfig, {part: recorded[part] for part in ("engines", "voices") if part in recorded}, name
-            )
-    if not spoken:
+        if not (folder / SPEECH_FILE).is_file():
+            return SynthConfig(), "embedded table, assumed: the training data cannot be read"
+        recorded = json.loads((folder / SPEECH_FILE).read_text(encoding="utf-8"))
+    if not recorded:
         return SynthConfig(), "embedded table, assumed: the training data records no synthesis"
+    spoken = {name: from_mapping(SynthConfig, speech, name) for name, speech in recorded.items()}
     engines = {name: options for config in spoken.values() for name, options in config.engines.items()}
     voices = tuple(dict.fromkeys(voice for config in spoken.values() for voice in config.voices))
     return SynthConfig(engines=engines, voices=voices), f"recorded by {', '.join(spoken)}"

@@ -27,12 +27,16 @@ def register(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def export(options: argparse.Namespace) -> int:
     """Write the folder and say what is in it."""
+    from omniforge.jobs.evaluation_speech import write_speech
+    from omniforge.trainer.generation.origin import read_origin
     from omniforge.trainer.release import last_checkpoint, local_sources, release
 
     checkpoint, folder = last_checkpoint(Path(options.checkpoint)), Path(options.output)
     written = release(checkpoint, folder)
     size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     print(f"{folder}: {checkpoint} as float16, {size / 1e6:.1f} MB{'' if written else ', there already'}")
+    if not write_speech(read_origin(checkpoint).reference, folder):
+        print("  how its data was spoken is not told: the data cannot be read; an evaluation will assume the embedded voices")
     if local := local_sources(checkpoint):
         print(f"  its {', '.join(local)} tokenizer files stay on this machine; elsewhere, name a dataset with them: --data REF")
     return 0

@@ -18,7 +18,7 @@ from token_datasets import commit_unit, made_dataset, make_sample
 from omniforge.jobs import evaluate
 from omniforge.jobs.cli import main
 from omniforge.jobs.config import ConfigError
-from omniforge.jobs.evaluation_speech import speech_tools, training_speech, voice_groups
+from omniforge.jobs.evaluation_speech import speech_tools, training_speech, voice_groups, write_speech
 from omniforge.pipeline.manifest import publish
 from omniforge.pipeline.storage import open_store
 from omniforge.synth.config import SynthConfig
@@ -142,16 +142,20 @@ def test_the_voices_of_the_training_are_those_of_its_synthesis(tmp_path: Path) -
     common: dict[str, Any] = {"layer": "tokens", "entries": {entry.unit: entry}, "code_version": "0", "models": {}}
     spoken = publish(store, name="made-sdvi", config=json.loads(json.dumps(config)), inputs=(), **common)
     publish(store, name="model", config={}, inputs=(f"made-sdvi@sha256:{spoken.content_sha256}",), **common)
-    speech, told = training_speech(f"{tmp_path}/model@latest")
-    assert speech.voices == table
-    assert speech.engines == {"flite": {"program": "flite"}}
-    assert told == f"recorded by made-sdvi@sha256:{spoken.content_sha256[:16]}"
+    given = tmp_path / "given"
+    assert write_speech(f"{tmp_path}/model@latest", given)
+    # From the data, and where that is gone from what lies beside the weights.
+    for reference, folder in ((f"{tmp_path}/model@latest", tmp_path), (f"{tmp_path}/gone@v1", given)):
+        speech, told = training_speech(reference, folder)
+        assert speech.voices == table
+        assert speech.engines == {"flite": {"program": "flite"}}
+        assert told == f"recorded by made-sdvi@sha256:{spoken.content_sha256[:16]}"
 
 
 def test_voices_that_nobody_recorded_are_assumed_and_that_is_said(tmp_path: Path) -> None:
     tokens = made_dataset(tmp_path, {"t2i": 1})
     for reference, why in ((tokens.reference, "records no synthesis"), (f"{tmp_path}/gone@v1", "cannot be read")):
-        speech, told = training_speech(reference)
+        speech, told = training_speech(reference, tmp_path)
         assert speech.voices == EMBEDDED_VOICES
         assert "assumed" in told
         assert why in told

@@ -6,6 +6,7 @@ import pytest
 import torch
 from evaluation_oracle import Telepathy
 
+from omniforge.jobs.evaluation_speech import training_speech
 from omniforge.synth.roundtrip import word_errors
 from omniforge.trainer.evaluate.bench import Bench, SpeechTools, bench_of, model_responder
 from omniforge.trainer.evaluate.facts import codecs_facts, model_fingerprint
@@ -42,6 +43,12 @@ if (EMBEDDED / "model.safetensors").is_file():
         assert {name: facts[name] for name in now} == now
         assert facts["tokenizers"]["text"] == codecs.text.fingerprint
         assert {codecs.origin.tokenize[name] for name in ("image", "speech", "text")} == {"embedded"}
+
+    def test_it_knows_the_voices_that_it_was_evaluated_with(facts: dict) -> None:
+        speech, told = training_speech(read_origin("embedded").reference, EMBEDDED)
+        assert told == facts["voices of the training"]
+        assert told.startswith("recorded by ")
+        assert speech.voices
 
     def test_it_answers_as_it_was_evaluated(facts: dict) -> None:
         kept = json.loads((EMBEDDED / "evaluation_items.json").read_text())["vqa"]
