@@ -40,6 +40,7 @@ def give_words_ids(tokenizer: TextTokenizer, words: Iterable[str], texts: Iterab
 
     An answer that is spelled in pieces tells a model that fills in masks what it is by their number. All ids keep their
     meaning but those that gave way; they are spelled in pieces afterwards, and so is nothing of `texts` that was not before.
+    The new ids do not follow the order of the merges, so that the result has no file of ranks (`text_ranks`).
 
     Args:
         tokenizer: The one to begin with.

@@ -35,7 +35,7 @@ def test_the_full_chain_goes_from_corpora_to_a_model_with_a_card_and_goes_on_whe
     ]
     exported = output / "export-v1"
     assert {path.name for path in exported.iterdir()} == {
-        *("model.safetensors", "config.json", "state.json", "training.json"),
+        *("model.safetensors", "config.json", "state.json", "training.json", "speech.json"),
         *("README.md", "evaluation.json", "evaluation_items.json"),
     }
     assert str(tmp_path) not in "".join(path.read_text() for path in exported.glob("*[!s]"))
