@@ -108,13 +108,23 @@ def sample_scene(seed: int) -> Scene:
 
     Every pair of objects keeps a gap and has exactly one clear relation, so that each question about it has one answer.
     """
-    chance = Chance("scene", SCENES_VERSION, seed)
-    background = Background(chance.pick(PATTERNS), chance.pick(tuple(TINTS)))
-    looks = _looks(chance, 1 + chance.below(MOST_OBJECTS))
+    chance, background, count = _begin(seed)
+    looks = _looks(chance, count)
     while True:
         objects = _arrange(chance, looks)
         if objects is not None:
             return Scene(objects, background)
+
+
+def object_count(seed: int) -> int:
+    """Count the objects in the scene of a seed without arranging them."""
+    return _begin(seed)[2]
+
+
+def _begin(seed: int) -> tuple[Chance, Background, int]:
+    chance = Chance("scene", SCENES_VERSION, seed)
+    background = Background(chance.pick(PATTERNS), chance.pick(tuple(TINTS)))
+    return chance, background, 1 + chance.below(MOST_OBJECTS)
 
 
 def _looks(chance: Chance, count: int) -> list[tuple[Shape, str]]:

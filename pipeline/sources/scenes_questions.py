@@ -16,6 +16,7 @@ from omniforge.pipeline.sources.scenes_words import (
     RELATION_WORDS,
     THING,
     Description,
+    looks_named,
     matching,
     noun,
     with_article,
@@ -82,6 +83,16 @@ WHERE_FRAMES: tuple[str, ...] = (
     "In which direction from the {second} is the {first}?",
 )
 
+_APART = 1 << 48
+"""Seeds of questions of one type, far from those of other questions about the same scene."""
+
+_LOOKS: tuple[QuestionType, ...] = ("colour", "shape", "size")
+_SCARCE: tuple[QuestionType, ...] = (*_LOOKS, "relation")
+"""Types of which hardly any could be asked after a few of the other ones, which name looks and ask for none."""
+
+_CANDIDATES = 2
+"""How many questions are thought of for each that is asked discreetly."""
+
 _PATIENCE = 40
 """Rounds of questions of the wanted types before others are asked."""
 
@@ -119,6 +130,33 @@ def ask(scene: Scene, seed: int, number: int, types: Sequence[QuestionType] = QU
         more = questions(scene, (again << 32) + seed, wanted)
         asked += [question for question in chance.shuffled(more) if question.question not in heard]
     return tuple(asked[:number])
+
+
+def ask_discreetly(
+    scene: Scene, seed: int, number: int, types: Sequence[QuestionType] = QUESTION_TYPES
+) -> tuple[Question, ...]:
+    """Ask up to `number` questions that can be read together: none names a shape, colour or size that another asks for.
+
+    Of twelve questions by `ask` nearly every such answer is in the words of another one ("How many hearts are there?"), so who
+    reads all of them need not look at the picture. No such answer is given twice either. Colours, shapes or sizes come as
+    often as the scene allows, one of them for each scene, because those of several types soon name what others would ask for.
+    """
+    chance = Chance("asked discreetly", SCENES_VERSION, seed)
+    theme = chance.pick([one for one in types if one in _LOOKS] or types)
+    candidates = [one for one in ask(scene, seed + _APART, number, (theme,)) if one.type == theme]
+    candidates += sorted(ask(scene, seed, _CANDIDATES * number, types), key=lambda one: one.type not in _SCARCE)
+    asked: dict[str, Question] = {}
+    named: set[str] = set()
+    answers: set[str] = set()
+    for question in candidates:
+        answer = looks_named(question.answer)
+        # A choice of all sizes gives none of them away.
+        naming = looks_named(question.question) - (answer if question.type == "size" else set())
+        if len(asked) < number and not answer & (named | naming | answers) and not naming & answers:
+            asked[question.question] = question
+            named |= naming
+            answers |= answer
+    return tuple(chance.shuffled(list(asked.values())))
 
 
 def _rounds(types: Sequence[QuestionType]) -> Iterator[tuple[Sequence[QuestionType], int]]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from omniforge.pipeline.sources.chance import Chance
-from omniforge.pipeline.sources.scenes import SCENES_VERSION, Scene, draw, sample_scene
+from omniforge.pipeline.sources.scenes import MOST_OBJECTS, SCENES_VERSION, Scene, draw, object_count, sample_scene
 from omniforge.pipeline.sources.scenes_language import captions, prompt
-from omniforge.pipeline.sources.scenes_questions import QUESTION_TYPES, Question, QuestionType, ask
+from omniforge.pipeline.sources.scenes_questions import QUESTION_TYPES, Question, QuestionType, ask, ask_discreetly
 from omniforge.pipeline.sources.source import Container, SourceItem
 from omniforge.pipeline.sources.turns import IMAGE_TAG
 from omniforge.schemas.record import Message, RawMedia, SourceRecord
@@ -53,13 +53,17 @@ def scene_of(source_uri: str) -> Scene:
 class Scenes:
     """`count` scenes of a split in virtual containers of 256: per scene a caption, `questions` questions, and a request.
 
-    With `conversation` the questions about a scene are one record, asked and answered turn by turn: a sample then has
-    all the answers for the tokens of one picture. It gives the length of each answer away, which says nothing where every
-    answer is one id, as in the embedded text tokenizer. The record's kind is `chat`; its samples are of the task `vqa`.
+    With `conversation` up to `questions` questions about a scene are one record, asked and answered turn by turn: a sample then
+    has all the answers for the tokens of one picture. They are asked so that none tells another's answer (`ask_discreetly`).
+    It gives the length of each answer away, which says nothing where every answer is one id, as in the embedded text
+    tokenizer. The record's kind is `chat`; its samples are of the task `vqa`.
 
     `types` are the types of question to ask. A model that is asked one thing alone soon learns to look at pictures
     (docs/embedded-model.md). Where a scene has too few questions of them others make up the number: a third of the scenes has
     no relation to ask about and a fifth no size.
+
+    `most_objects` leaves out the scenes of `count` that have more: a fifth have one object, a fifth two, and so on to five. In
+    scenes of one object nothing has to be found before it can be looked at.
 
     `seed` is the number of the split's scene to begin with and `size` the side of the pictures in pixels. A scene has the same
     uris and the same truth in every corpus, and none is in both splits. A greater `count` adds containers and changes at most
@@ -78,6 +82,7 @@ class Scenes:
     types: tuple[QuestionType, ...] = field(default=QUESTION_TYPES, repr=False)
     conversation: bool = False
     prompts: bool = True
+    most_objects: int = field(default=MOST_OBJECTS, repr=False)
     license: str = "CC0-1.0"
 
     def __post_init__(self) -> None:
@@ -91,6 +96,8 @@ class Scenes:
             raise ValueError(f"scenes: split is {self.split!r}; use train or test")
         if not 0 <= self.questions <= 12:
             raise ValueError(f"scenes: questions is {self.questions}; ask 0 to 12 questions of a scene")
+        if not 1 <= self.most_objects <= MOST_OBJECTS:
+            raise ValueError(f"scenes: most_objects is {self.most_objects}; scenes have 1 to {MOST_OBJECTS} objects")
         if not self.types or set(self.types) - set(QUESTION_TYPES) or len(set(self.types)) < len(self.types):
             raise ValueError(
                 f"scenes: types are {', '.join(self.types) or 'none'}; choose from {', '.join(QUESTION_TYPES)}, each once"
@@ -105,13 +112,14 @@ class Scenes:
     def containers(self, root: Path) -> Iterator[Container]:
         """List the virtual containers; `root` is not looked at. See `Source.containers`."""
         for part in range(self.seed // SCENES_PER_CONTAINER, -(-(self.seed + self.count) // SCENES_PER_CONTAINER)):
-            first = self._first(part)
-            scenes = min(self.seed + self.count, (part + 1) * SCENES_PER_CONTAINER) - first
-            facts: tuple[object, ...] = ("scenes", SCENES_VERSION, self.version, self.split, first, scenes, self.size)
-            facts = (*facts, self.questions, self.prompts, *(("conversation",) if self.conversation else ()))
+            numbers = self._numbers(part)
+            facts: tuple[object, ...] = ("scenes", SCENES_VERSION, self.version, self.split)
+            facts = (*facts, numbers.start, len(numbers), self.size)
+            facts = (*facts, self.questions, self.prompts, *(("discreet conversation",) if self.conversation else ()))
             # The identity of what asks everything is what it was before there was a choice.
             facts = (*facts, *(self.types if self.types != QUESTION_TYPES else ()))
-            records = scenes * self.records_per_scene
+            facts = (*facts, *((self.most_objects,) if self.most_objects != MOST_OBJECTS else ()))
+            records = len(self._seeds(part)) * self.records_per_scene
             yield Container(
                 path=f"scenes/{self.split}/{part:05d}",
                 identity=hashlib.sha256(repr(facts).encode()).hexdigest(),
@@ -128,15 +136,20 @@ class Scenes:
         folder, _, number = container.rpartition("/")
         if folder != f"scenes/{self.split}" or not number.isdecimal():
             raise ValueError(f"scenes: no container {container!r}; they are scenes/{self.split}/00000 and so on")
-        first = self._first(int(number))
-        for scene in range(start // self.records_per_scene, -(-stop // self.records_per_scene)):
+        first = start // self.records_per_scene
+        for scene, seed in enumerate(self._seeds(int(number))[first : -(-stop // self.records_per_scene)], first):
             before = scene * self.records_per_scene
-            made = self._scene_records(container, scene_seed(self.split, first + scene))
-            yield from made[max(0, start - before) : stop - before]
+            yield from self._scene_records(container, seed)[max(0, start - before) : stop - before]
 
-    def _first(self, part: int) -> int:
-        """Number, in the split, of the first scene of a container."""
-        return max(self.seed, part * SCENES_PER_CONTAINER)
+    def _numbers(self, part: int) -> range:
+        """Numbers, in the split, of the scenes that a container is made of."""
+        first = max(self.seed, part * SCENES_PER_CONTAINER)
+        return range(first, min(self.seed + self.count, (part + 1) * SCENES_PER_CONTAINER))
+
+    def _seeds(self, part: int) -> list[int]:
+        """Seeds of the scenes in a container."""
+        seeds = (scene_seed(self.split, number) for number in self._numbers(part))
+        return [seed for seed in seeds if self.most_objects == MOST_OBJECTS or object_count(seed) <= self.most_objects]
 
     def _scene_records(self, container: str, seed: int) -> list[SourceRecord]:
         """Make all records of one scene: its caption, its questions, the request for it."""
@@ -153,7 +166,7 @@ class Scenes:
             split=self.split,
             related_texts=tuple(other for other in texts if other != text),
         )
-        asked = ask(scene, seed, self.questions, self.types)
+        asked = (ask_discreetly if self.conversation else ask)(scene, seed, self.questions, self.types)
         made = [template, *(_conversation(template, asked) if self.conversation else _questions(template, asked))]
         if self.prompts:
             uri = f"{container}#{seed} prompt"

@@ -1,10 +1,11 @@
 """How the objects of a scene are named in English: descriptions, noun phrases and directions."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from omniforge.pipeline.sources.chance import Chance
-from omniforge.pipeline.sources.scenes import Relation, SceneObject, Shape, Size
+from omniforge.pipeline.sources.scenes import COLOURS, SHAPES, Relation, SceneObject, Shape, Size
 
 NUMBERS: tuple[str, ...] = ("zero", "one", "two", "three", "four", "five")
 
@@ -67,8 +68,25 @@ def noun(description: Description, chance: Chance, plural: bool = False, anythin
     size = chance.pick(SIZE_WORDS[description.size]) if description.size else ""
     head: str = description.shape or chance.pick(anything)
     if plural:
-        head += "es" if head.endswith("s") else "s"
+        head = plural_of(head)
     return " ".join(word for word in (size, description.colour, head) if word)
+
+
+def plural_of(head: str) -> str:
+    """Give the plural of a noun for objects."""
+    return f"{head}es" if head.endswith("s") else f"{head}s"
+
+
+_MEANING: dict[str, str] = {
+    **{word: size for size, words in SIZE_WORDS.items() for word in words},
+    **{colour: colour for colour in COLOURS},
+    **{word: shape for shape in SHAPES for word in (shape, plural_of(shape))},
+}
+
+
+def looks_named(text: str) -> frozenset[str]:
+    """Return the shapes, colours and sizes that a text names, each by its answer: "Two big stars." as star and large."""
+    return frozenset(_MEANING[word] for word in re.findall(r"[a-z-]+", text.lower()) if word in _MEANING)
 
 
 def with_article(name: str) -> str:

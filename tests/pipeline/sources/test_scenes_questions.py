@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from omniforge.pipeline.sources.scenes import Background, Scene, SceneObject, relation, sample_scene
 from omniforge.pipeline.sources.scenes_claims import descriptions
-from omniforge.pipeline.sources.scenes_questions import QUESTION_TYPES, ask, questions
-from omniforge.pipeline.sources.scenes_words import RELATION_WORDS
+from omniforge.pipeline.sources.scenes_questions import QUESTION_TYPES, ask, ask_discreetly, questions
+from omniforge.pipeline.sources.scenes_words import RELATION_WORDS, looks_named
 
 NUMBERS = ("zero", "one", "two", "three", "four", "five")
 DIRECTIONS = {"left of": "left", "right of": "right", "above": "above", "below": "below"}
@@ -112,3 +112,27 @@ def test_wanted_types_come_first(seed: int) -> None:
     kinds = [question.type in ("exist", "count") for question in ask(sample_scene(seed), seed, 6, ("exist", "count"))]
     assert kinds[0]
     assert kinds == sorted(kinds, reverse=True)
+
+
+@given(seeds)
+def test_no_discreet_question_names_what_another_one_asks_for(seed: int) -> None:
+    asked = ask_discreetly(sample_scene(seed), seed, 8)
+    assert 1 <= len(asked) <= 8
+    assert len({question.question for question in asked}) == len(asked)
+    looks = [question.answer for question in asked if looks_named(question.answer)]
+    assert len(set(looks)) == len(looks)
+    for question in asked:
+        others = " ".join(other.question for other in asked if other is not question).replace("small, medium or large", "")
+        assert not looks_named(question.answer) & looks_named(others)
+
+
+def test_discreet_questions_are_of_all_types() -> None:
+    types = Counter(one.type for seed in range(200) for one in ask_discreetly(sample_scene(seed), seed, 8))
+    assert set(types) == set(QUESTION_TYPES)
+    assert min(types.values()) > 40
+
+
+def test_of_one_type_alone_discreet_questions_begin_with_it() -> None:
+    for seed in range(30):
+        types = {one.type for one in ask_discreetly(sample_scene(seed), seed, 1, ("shape",))}
+        assert types == {"shape"}

@@ -10,6 +10,7 @@ from omniforge.pipeline.filters.check import CheckConfig, check
 from omniforge.pipeline.sources.formats import FORMATS
 from omniforge.pipeline.sources.scenes import draw, sample_scene
 from omniforge.pipeline.sources.scenes_claims import fulfils
+from omniforge.pipeline.sources.scenes_questions import ask_discreetly
 from omniforge.pipeline.sources.scenes_source import Scenes, is_held_out, scene_of, scene_seed
 from omniforge.pipeline.tasks import plan_samples
 from omniforge.schemas.record import Record, record_key
@@ -42,18 +43,34 @@ def test_a_scene_gives_a_caption_questions_and_a_request_with_one_picture():
 
 
 def test_questions_can_be_one_conversation_with_the_picture_in_its_first_turn():
-    apart, together = (whole(Scenes(count=3, questions=5, conversation=each)) for each in (False, True))
+    together = whole(Scenes(count=3, questions=5, conversation=True))
     assert [record.kind for record in together] == ["caption", "chat", "prompt"] * 3
     assert len({record.source_uri for record in together}) == 9
-    told = [message for record in together for message in record.messages]
-    assert [(one.content.removesuffix("\n<|image|>"), two.content) for one, two in zip(told[::2], told[1::2], strict=True)] == [
-        (record.question, record.answer) for record in apart if record.kind == "vqa"
-    ]
-    assert ["<|image|>" in message.content for message in told[:10]] == [True, *[False] * 9]
-    assert {message.role for message in told[::2]} == {"user"}
+    for record in together[1::3]:
+        turns = [message.content for message in record.messages]
+        assert ["<|image|>" in turn for turn in turns] == [True, *[False] * (len(turns) - 1)]
+        assert [message.role for message in record.messages] == ["user", "assistant"] * (len(turns) // 2)
+        asked = ask_discreetly(scene_of(record.source_uri), 0, 5) if record.source_uri.endswith("#0 conversation") else ()
+        told = zip(turns[::2], turns[1::2], strict=True)
+        assert not asked or [(one.removesuffix("\n<|image|>"), two) for one, two in told] == [
+            (question.question, question.answer) for question in asked
+        ]
     kept = check(together[1], corpus="scenes", config=CheckConfig())
     assert isinstance(kept, Record)
     assert [plan.task for plan in plan_samples(kept)] == ["vqa"]
+
+
+def test_scenes_of_many_objects_can_be_left_out():
+    few, every = (Scenes(count=300, size=32, questions=1, most_objects=most) for most in (1, 5))
+    alone = [record for record in whole(every) if len(scene_of(record.source_uri).objects) == 1]
+    assert whole(few) == alone
+    assert 3 * 40 < len(alone) < 3 * 80
+    assert sum(container.records for container in few.containers(NOWHERE)) == len(alone)
+
+
+def test_there_are_no_scenes_without_objects():
+    with pytest.raises(ValueError, match=r"most_objects is 0; scenes have 1 to 5 objects"):
+        Scenes(count=1, most_objects=0)
 
 
 def test_questions_of_some_types_alone_are_those_of_the_same_name_elsewhere():
@@ -104,8 +121,8 @@ def test_what_changes_the_records_changes_the_identity():
         return next(Scenes(**{"count": 10, **options}).containers(NOWHERE)).identity
 
     others = [{"count": 11}, {"seed": 1}, {"size": 64}, {"split": "test"}, {"questions": 2}, {"prompts": False}]
-    others += [{"types": ("colour",)}, {"types": ("colour", "shape")}]
-    assert len({identity(), *(identity(**other) for other in others)}) == 9
+    others += [{"types": ("colour",)}, {"types": ("colour", "shape")}, {"most_objects": 4}]
+    assert len({identity(), *(identity(**other) for other in others)}) == 10
 
 
 def test_a_later_beginning_continues_the_same_corpus():
