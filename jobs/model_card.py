@@ -124,7 +124,7 @@ def _stages(training: Mapping[str, Any]) -> Iterator[str]:
         settings = stage["settings"]
         mixture = ", ".join(f"{name} {weight:g}" for name, weight in settings["stage weights"].items())
         cells = (
-            stage["stage"],
+            f"{stage['stage']}, lesson {stage['lesson']}" if "lesson" in stage else stage["stage"],
             f"{stage['steps']:,}",
             stage["skipped"],
             f"{stage['tokens']:,}",

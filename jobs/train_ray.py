@@ -51,7 +51,7 @@ def train_on_ray(config: TrainConfig) -> Path:
         failures = getattr(error, "worker_failures", {})
         reason = next(iter(failures.values()), error)
         raise TrainingError(f"Ray Train: {len(failures)} of {config.processes} workers failed; the first: {reason}") from error
-    return checkpoints(stage_folder(config, config.stages[-1]))[-1]
+    return checkpoints(stage_folder(config, config.stage(config.stages[-1])[-1]))[-1]
 
 
 def with_found_data(stage: StageConfig) -> StageConfig:

@@ -12,6 +12,7 @@ from omniforge.pipeline.report import Shown, TableOnPage
 from omniforge.pipeline.report_cards import Card, Group, Medium, Turn
 from omniforge.pipeline.report_charts import svg
 from omniforge.trainer.generation.origin import read_origin
+from omniforge.trainer.metrics import METRICS_FILE
 from omniforge.trainer.model.source import model_folder
 from omniforge.trainer.release import read_training, stages_before
 
@@ -21,8 +22,8 @@ RUN = "The model of this run"
 
 
 def run_shown(model: Path, checkpoint: Path, showcase: Path) -> Shown:
-    """Read a run's folder (`stage-N/metrics.jsonl`) and the showcase (`showcase.json`) of its last checkpoint."""
-    stages = {int(path.parent.name.split("-")[1]): list(_metrics(path)) for path in sorted(model.glob("stage-*/metrics.jsonl"))}
+    """Read the `metrics.jsonl` of a run's stages and lessons, and the showcase (`showcase.json`) of its last checkpoint."""
+    stages = {name: list(_metrics(path)) for name, path in _trained(model)}
     if not stages:
         raise ValueError(f"{model}: no stage-N/metrics.jsonl there; give the output folder of `omniforge train`")
     return Shown(
@@ -55,13 +56,23 @@ def _told(checkpoint: Path) -> str:
     )
 
 
+def _trained(model: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the name and the metrics of each lesson and stage of a run, in their order."""
+    for stage in sorted(model.glob("stage-*")):
+        number = stage.name.partition("-")[2]
+        for lesson in sorted(stage.glob("lesson-*"), key=lambda path: int(path.name.partition("-")[2])):
+            yield f"stage {number}, lesson {lesson.name.partition('-')[2]}", lesson / METRICS_FILE
+        if (stage / METRICS_FILE).is_file():
+            yield f"stage {number}", stage / METRICS_FILE
+
+
 def _metrics(path: Path) -> Iterator[dict[str, Any]]:
     for line in path.read_text(encoding="utf-8").splitlines():
         yield json.loads(line)
 
 
-def _curves(stages: dict[int, list[dict[str, Any]]]) -> Iterator[str]:
-    for number, lines in stages.items():
+def _curves(stages: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
+    for name_of, lines in stages.items():
         values = [
             {"step": line["step"], "loss": line[name], "of": label}
             for name, label in (("loss", "training"), ("validation/loss/all", "held out, all tasks"))
@@ -70,13 +81,13 @@ def _curves(stages: dict[int, list[dict[str, Any]]]) -> Iterator[str]:
         ]
         chart = altair.Chart(altair.Data(values=values)).mark_line(strokeWidth=1.5)
         curve = chart.encode(x=altair.X("step:Q"), y=altair.Y("loss:Q"), color=altair.Color("of:N", title=None))
-        yield svg(curve, f"stage {number}: loss")
+        yield svg(curve, f"{name_of}: loss")
 
 
-def _validation(stages: dict[int, list[dict[str, Any]]]) -> TableOnPage:
+def _validation(stages: dict[str, list[dict[str, Any]]]) -> TableOnPage:
     """Loss on held-out samples, by task: before training, then after each stage."""
-    points = [("before", _validated(stages[min(stages)])[0])]
-    points += [(f"after stage {number}", _validated(lines)[-1]) for number, lines in stages.items()]
+    points = [("before", _validated(next(iter(stages.values())))[0])]
+    points += [(f"after {name}", _validated(lines)[-1]) for name, lines in stages.items()]
     tasks = sorted({name.removeprefix(TASK_LOSS) for _, line in points for name in line if name.startswith(TASK_LOSS)})
     rows = [[task, *(round(line.get(TASK_LOSS + task, float("nan")), 3) for _, line in points)] for task in tasks]
     return TableOnPage("Loss on held-out samples, by task", ["task", *(name for name, _ in points)], rows)

@@ -36,6 +36,7 @@ class TrainingState:
 
     Attributes:
         stage: Number of the stage.
+        lesson: Which lesson of it, 0 for the stage itself.
         step: Steps taken, skipped ones included.
         steps: Steps of the whole stage.
         updates: Steps in which the optimizer moved.
@@ -60,6 +61,7 @@ class TrainingState:
     settings: dict[str, Any]
     dataset: dict[str, Any]
     began: dict[str, Any] | None = None
+    lesson: int = 0
 
 
 def checkpoints(folder: Path) -> list[Path]:

@@ -148,6 +148,6 @@ class TrainConfig:
         """Return the reference of the token dataset that a stage learns from."""
         return getattr(self, f"stage{number}").data or self.data
 
-    def stage(self, number: int) -> Stage:
-        """Return a stage as this run has it."""
+    def stage(self, number: int) -> tuple[Stage, ...]:
+        """Return a stage as this run has it: its lessons, if it has any, and the stage itself last."""
         return stage_of(number, getattr(self, f"stage{number}", StageConfig()), self.steps, self.lr)

@@ -1,4 +1,4 @@
-"""One stage, from its first step or its last checkpoint to its end."""
+"""One stage or lesson, from its first step or its last checkpoint to its end."""
 
 import json
 import math
@@ -123,6 +123,7 @@ def _prepare(
     description = by_first(partial(describe, dataset), processes)
     fresh = TrainingState(
         stage=stage.number,
+        lesson=stage.lesson,
         step=0,
         steps=stage.steps,
         updates=0,
@@ -205,7 +206,7 @@ def _report_skipped(run: StageRun, batch: StepBatch, loss: float, norm: float) -
         print(f"step {run.state.step} skipped: gradient norm {norm}; its {len(batch.keys)} samples: {file}", file=sys.stderr)
     if run.state.skipped > run.config.skip_limit:
         raise TrainingError(
-            f"stage {run.stage.number}: the gradient was not finite in {run.state.skipped} steps, {run.config.skip_limit} are "
+            f"stage {run.stage.name}: the gradient was not finite in {run.state.skipped} steps, {run.config.skip_limit} are "
             f"allowed; the samples of the last are in {file}. Look at them, lower lr, or raise skip_limit; the same command "
             "goes on from the last checkpoint"
         )
@@ -287,7 +288,7 @@ def settings_of(config: TrainConfig, stage: Stage, model: Dream) -> dict[str, An
 def _announce(stage: Stage, loader: Loader, state: TrainingState) -> None:
     shares = ", ".join(f"{name} {count}" for name, count in loader.draws.items())
     absent = sorted(set(stage.weights) - set(loader.draws))
-    notes = [f"stage {stage.number}: {stage.steps} steps over {loader.dataset.reference}; draws an epoch: {shares}"]
+    notes = [f"stage {stage.name}: {stage.steps} steps over {loader.dataset.reference}; draws an epoch: {shares}"]
     if absent:
         notes.append(f"the data has nothing for {', '.join(absent)}")
     if loader.table.too_long:

@@ -33,7 +33,8 @@ def last_checkpoint(folder: Path) -> Path:
     """
     if (folder / "config.json").is_file():
         return folder
-    there = [checkpoint for stage in sorted(folder.glob("stage-*")) for checkpoint in checkpoints(stage)]
+    stages = (one for stage in sorted(folder.glob("stage-*")) for one in (*sorted(stage.glob("lesson-*"), key=_number), stage))
+    there = [checkpoint for stage in stages for checkpoint in checkpoints(stage)]
     if not there:
         raise ValueError(f"{folder}: no checkpoint of a stage there; give the output folder of `omniforge train`")
     return there[-1]
@@ -134,11 +135,7 @@ def _named(state: TrainingState) -> str:
 
 
 def _training(checkpoint: Path, state: TrainingState, config: DreamConfig, weights: Mapping[str, Tensor]) -> dict[str, Any]:
-    before = [
-        read_state(there[-1])
-        for number in range(1, state.stage)
-        if (there := checkpoints(checkpoint.parent.parent / f"stage-{number}"))
-    ]
+    before = [read_state(there[-1]) for folder in _folders_before(checkpoint, state) if (there := checkpoints(folder))]
     return {
         "omniforge": version("omniforge"),
         "data": {
@@ -152,9 +149,23 @@ def _training(checkpoint: Path, state: TrainingState, config: DreamConfig, weigh
     }
 
 
+def _folders_before(checkpoint: Path, state: TrainingState) -> list[Path]:
+    """List the folders of the lessons and stages that come before a checkpoint's in the same run, the earliest first."""
+    own = checkpoint.parent
+    run = own.parent.parent if state.lesson else own.parent
+    stages = [run / f"stage-{number}" for number in range(1, state.stage + 1)]
+    order = [folder for stage in stages for folder in (*sorted(stage.glob("lesson-*"), key=_number), stage)]
+    return order[: order.index(own)] if own in order else []
+
+
+def _number(folder: Path) -> int:
+    return int(folder.name.rpartition("-")[2])
+
+
 def _stage(state: TrainingState) -> dict[str, Any]:
     return {
         "stage": state.stage,
+        **({"lesson": state.lesson} if state.lesson else {}),
         "steps": state.step,
         "skipped": state.skipped,
         "tokens": state.tokens,

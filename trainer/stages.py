@@ -1,7 +1,7 @@
-"""The three stages of training: what each learns from, and what is frozen in it."""
+"""The three stages of training and the lessons before them: what each learns from, and what is frozen in it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 SPEECH_ENCODER = "model.audio_model"
 SPEECH_PROJECTION = "model.audio_projection"
@@ -9,10 +9,11 @@ SPEECH_PROJECTION = "model.audio_projection"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A stage as it is run.
+    """A stage, or a lesson of it, as it is run.
 
     Attributes:
         number: 1, 2 or 3.
+        lesson: Which lesson of the stage, counted from 1; 0 is the stage itself.
         weights: Share of each stream in the samples (`mixture.STREAMS`); streams that the data lacks are left out.
         steps: Optimizer steps.
         lr: Peak learning rate.
@@ -20,17 +21,45 @@ class Stage:
     """
 
     number: int
+    lesson: int = 0
     weights: Mapping[str, float]
     steps: int
     lr: float
     frozen: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """How people and folders call it: `1`, or `1/lesson-2`."""
+        return f"{self.number}/lesson-{self.lesson}" if self.lesson else str(self.number)
+
+    @property
+    def folder(self) -> str:
+        """Where its checkpoints and metrics are in the output of a run: `stage-1`, or `stage-1/lesson-2`."""
+        return f"stage-{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LessonConfig:
+    """A lesson, taken before its stage: other shares of the streams, its own steps and cosine; None is the stage's own.
+
+    A task that has to look or listen is soon learnt by itself and not in a mixture (docs/embedded-model.md).
+    """
+
+    weights: dict[str, float]
+    steps: int
+    lr: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or (self.lr is not None and self.lr <= 0):
+            raise ValueError(f"lesson: steps {self.steps} and lr {self.lr} have to be positive")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageConfig:
     """What a configuration changes in a stage; None keeps the stage's own, or for `data`, `steps` and `lr` the run's.
 
-    `data` is another token dataset, its held-out samples included: simpler lessons to begin with, say.
+    `data` is another token dataset, its held-out samples included: simpler scenes to begin with, say. `lessons` are taken one
+    after the other before the stage, each from the weights of the one before.
     """
 
     data: str | None = None
@@ -38,6 +67,7 @@ class StageConfig:
     steps: int | None = None
     lr: float | None = None
     frozen: tuple[str, ...] | None = None
+    lessons: tuple[LessonConfig, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.steps is not None and self.steps < 1) or (self.lr is not None and self.lr <= 0):
@@ -89,8 +119,11 @@ speech encoder gets no input and stays as it was initialised.
 """
 
 
-def stage_of(number: int, config: StageConfig, steps: int, lr: float) -> Stage:
+def stage_of(number: int, config: StageConfig, steps: int, lr: float) -> tuple[Stage, ...]:
     """Resolve a stage: its own nature, then what the configuration changes, `steps` and `lr` being the run's.
+
+    Returns:
+        Its lessons in their order, and the stage itself last.
 
     Raises:
         ValueError: There is no such stage.
@@ -98,10 +131,15 @@ def stage_of(number: int, config: StageConfig, steps: int, lr: float) -> Stage:
     if number not in STAGES:
         raise ValueError(f"stages: there is no stage {number}; there are {', '.join(map(str, STAGES))}")
     kind = STAGES[number]
-    return Stage(
+    stage = Stage(
         number=number,
         weights=kind.weights if config.weights is None else config.weights,
         steps=config.steps or steps,
         lr=config.lr or lr,
         frozen=kind.frozen if config.frozen is None else config.frozen,
     )
+    lessons = (
+        replace(stage, lesson=lesson, weights=one.weights, steps=one.steps, lr=one.lr or stage.lr)
+        for lesson, one in enumerate(config.lessons, 1)
+    )
+    return (*lessons, stage)

@@ -1,4 +1,4 @@
-"""A whole run: stage after stage, each from the last one's checkpoint."""
+"""A whole run: lesson after lesson and stage after stage, each from the last one's checkpoint."""
 
 import sys
 from collections.abc import Mapping
@@ -26,6 +26,7 @@ from omniforge.trainer.model.quietness import begin_quiet
 from omniforge.trainer.model.transformer import Dream, initialise
 from omniforge.trainer.parallel import by_first, joined
 from omniforge.trainer.release import began_with
+from omniforge.trainer.stages import Stage
 
 
 def train(config: TrainConfig) -> Path:
@@ -46,13 +47,14 @@ def train(config: TrainConfig) -> Path:
         _hold_together(datasets)
         config.batch.rows_of_process(processes.world)
         for number, dataset in datasets.items():
-            folder = stage_folder(config, number)
-            there = by_first(partial(_ready, folder), processes)
-            model = load_pretrained(there[-1], dtype=torch.float32) if there else first_weights(config, number, dataset)
-            began = None if there else by_first(partial(_began, config, number), processes)
-            last = train_stage(config, config.stage(number), dataset, model, folder, processes, began)
-            if processes.first:
-                print(f"stage {number}: {last}", file=sys.stderr, flush=True)
+            for stage in config.stage(number):
+                folder = stage_folder(config, stage)
+                there = by_first(partial(_ready, folder), processes)
+                model = load_pretrained(there[-1], dtype=torch.float32) if there else first_weights(config, stage, dataset)
+                began = None if there else by_first(partial(_began, config, stage), processes)
+                last = train_stage(config, stage, dataset, model, folder, processes, began)
+                if processes.first:
+                    print(f"stage {stage.name}: {last}", file=sys.stderr, flush=True)
     return last
 
 
@@ -81,9 +83,18 @@ def _hold_alike(number: int, dataset: Dataset, other: int, reference: str, model
         )
 
 
-def stage_folder(config: TrainConfig, number: int) -> Path:
-    """Return the folder of a stage's checkpoints and metrics."""
-    return Path(config.output) / f"stage-{number}"
+def stage_folder(config: TrainConfig, stage: Stage) -> Path:
+    """Return the folder of the checkpoints and metrics of a stage or a lesson."""
+    return Path(config.output) / stage.folder
+
+
+def _before(config: TrainConfig, stage: Stage) -> list[Path]:
+    """List the checkpoints of what comes before: the lesson before, or for the first one the stage before."""
+    lessons = [one for one in config.stage(stage.number) if one.lesson]
+    earlier = lessons if not stage.lesson else lessons[: stage.lesson - 1]
+    if earlier:
+        return checkpoints(stage_folder(config, earlier[-1]))
+    return checkpoints(Path(config.output) / f"stage-{stage.number - 1}")
 
 
 def _ready(folder: Path) -> list[Path]:
@@ -93,25 +104,25 @@ def _ready(folder: Path) -> list[Path]:
     return checkpoints(folder)
 
 
-def _began(config: TrainConfig, number: int) -> dict[str, Any] | None:
+def _began(config: TrainConfig, stage: Stage) -> dict[str, Any] | None:
     """Tell of the model that `first_weights` takes from another run, if it does."""
-    before = checkpoints(stage_folder(config, number - 1))
-    return began_with(config.start) if config.start is not None and not before else None
+    return began_with(config.start) if config.start is not None and not _before(config, stage) else None
 
 
-def first_weights(config: TrainConfig, number: int, dataset: Dataset) -> Dream:
-    """Return the model that a stage begins with.
+def first_weights(config: TrainConfig, stage: Stage, dataset: Dataset) -> Dream:
+    """Return the model that a stage or a lesson begins with.
 
-    That is the last checkpoint of the stage before, else the model the configuration names, else a fresh one.
+    That is the last checkpoint of the lesson or the stage before, else the model the configuration names, else a fresh one.
 
     Raises:
         ValueError: A later stage has nothing to begin with, or a model does not fit the vocabulary.
     """
     vocabulary = vocabulary_of(dataset)
-    before = checkpoints(stage_folder(config, number - 1))
+    number, before = stage.number, _before(config, stage)
     if before:
-        learnt = read_state(before[-1]).dataset
-        _hold_alike(number, dataset, number - 1, str(learnt["reference"]), learnt["tokenizers"])
+        state = read_state(before[-1])
+        learnt = state.dataset
+        _hold_alike(number, dataset, state.stage, str(learnt["reference"]), learnt["tokenizers"])
         return fitting(load_pretrained(before[-1], dtype=torch.float32), str(before[-1]), config, vocabulary)
     if config.start is not None:
         return fitting(load_pretrained(config.start, dtype=torch.float32), config.start, config, vocabulary)

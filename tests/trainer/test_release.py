@@ -40,6 +40,14 @@ def test_the_folder_holds_rounded_weights_and_nothing_of_the_training_but_its_fa
     assert set(json.loads((tmp_path / "model" / "state.json").read_text())) == {"dataset"}
 
 
+def test_lessons_are_told_of_in_the_order_they_were_taken(tmp_path: Path) -> None:
+    data = made_dataset(tmp_path / "root", {"t2i": 12, "asr": 12}, held_out=2).reference
+    lessons = [{"weights": {"asr": 1.0}, "steps": 1}] * 2
+    train(training.tiny(data, tmp_path / "out", stages=[1, 2], steps=1, stage2={"lessons": lessons}))
+    told = read_training(last_checkpoint(tmp_path / "out"))["stages"]
+    assert [(one["stage"], one.get("lesson")) for one in told] == [(1, None), (2, 1), (2, 2), (2, None)]
+
+
 def test_no_path_of_the_machine_is_in_it(run: Path, tmp_path: Path) -> None:
     release(last_checkpoint(run), tmp_path / "model")
     texts = [path.read_text() for path in (tmp_path / "model").glob("*.json")]

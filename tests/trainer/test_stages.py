@@ -24,9 +24,20 @@ def test_each_stage_keeps_the_tasks_of_the_one_before() -> None:
 
 
 def test_a_configuration_changes_what_it_names_and_keeps_the_rest() -> None:
-    stage = config(steps=50, lr=1e-3, stage2={"steps": 70, "frozen": ["lm_head"]}).stage(2)
+    stage = config(steps=50, lr=1e-3, stage2={"steps": 70, "frozen": ["lm_head"]}).stage(2)[-1]
     assert (stage.steps, stage.lr, stage.frozen) == (70, 1e-3, ("lm_head",))
     assert stage.weights == STAGES[2].weights
+
+
+def test_lessons_keep_of_their_stage_what_they_do_not_change() -> None:
+    lessons = [{"weights": {"vqa": 1.0}, "steps": 5}, {"weights": {"asr": 1.0}, "steps": 6, "lr": 2e-3}]
+    parts = config(stage2={"lr": 1e-3, "frozen": ["lm_head"], "lessons": lessons}).stage(2)
+    assert [(part.name, part.folder) for part in parts[:2]] == [
+        ("2/lesson-1", "stage-2/lesson-1"),
+        ("2/lesson-2", "stage-2/lesson-2"),
+    ]
+    assert [(part.steps, part.lr, part.frozen) for part in parts[:2]] == [(5, 1e-3, ("lm_head",)), (6, 2e-3, ("lm_head",))]
+    assert (parts[2].name, parts[2].folder, parts[2].weights) == ("2", "stage-2", STAGES[2].weights)
 
 
 @pytest.mark.parametrize(("given", "meant"), [("1,2,3", (1, 2, 3)), (2, (2,)), ([1, 3], (1, 3)), ("3", (3,))])
@@ -41,6 +52,8 @@ def test_stages_are_written_as_on_a_command_line(given: object, meant: tuple[int
         ({"stages": "2,1"}, "have to ascend"),
         ({"stepz": 5}, "did you mean steps"),
         ({"stage1": {"steps": 0}}, "have to be positive"),
+        ({"stage1": {"lessons": [{"weights": {"vqa": 1.0}, "steps": 0}]}}, "lesson: steps 0"),
+        ({"stage1": {"lessons": [{"steps": 3}]}}, "weights"),
         ({"lr": 0}, "lr is 0"),
     ],
 )
@@ -53,7 +66,7 @@ def test_the_shipped_configuration_is_valid_and_takes_overrides() -> None:
     shipped = load_config(TrainConfig, "train_demo.yaml", ["data=root/other@v2", "stages=1,2", "stage2.steps=5"])
     assert shipped.data == "root/other@v2"
     assert shipped.stages == (1, 2)
-    assert shipped.stage(2).steps == 5
+    assert shipped.stage(2)[-1].steps == 5
 
 
 def test_there_are_three_stages() -> None:

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from omniforge.trainer.model.checkpoint_keys import load_pretrained
 from omniforge.trainer.model.export import export
 from omniforge.trainer.model.nearness import begin_near
 from omniforge.trainer.model.quietness import begin_quiet
+from omniforge.trainer.stages import Stage
 from omniforge.trainer.train import first_weights, stage_folder, train
 
 ALL_TASKS = {"t2i": 1.0, "caption": 1.0, "asr": 1.0, "svqa": 1.0}
@@ -123,8 +125,32 @@ def test_a_stage_can_learn_from_data_of_its_own(data: str, tmp_path: Path) -> No
     first = publish_samples(tmp_path / "first", {"one": [make_sample("caption", number) for number in range(12)]}).reference
     config = tiny(data, tmp_path / "run", stages=[1, 2], stage1={"data": first, "steps": 2}, stage2={"steps": 2})
     train(config)
-    learnt_from = [read_state(checkpoints(stage_folder(config, number))[-1]).dataset["reference"] for number in (1, 2)]
+    learnt_from = [
+        read_state(checkpoints(stage_folder(config, config.stage(number)[-1]))[-1]).dataset["reference"] for number in (1, 2)
+    ]
     assert learnt_from == [first, data]
+
+
+def test_lessons_come_before_their_stage_and_each_goes_on_from_the_one_before(data: str, whole: Path, tmp_path: Path) -> None:
+    still = [name for name in weights(whole) if not name.startswith("lm_head")]
+    lessons = [{"weights": {"caption": 1.0}, "steps": 2}, {"weights": {"t2i": 1.0}, "steps": 1, "lr": 1e-9}]
+    config = tiny(data, tmp_path, stages="1,2", stage1={"steps": 1}, stage2={"steps": 1, "frozen": still, "lessons": lessons})
+    last = train(config)
+    parts = [last.parent.parent / "stage-1", *(last.parent / name for name in ("lesson-1", "lesson-2", ""))]
+    states = [read_state(checkpoints(part)[-1]) for part in parts]
+    assert [(state.stage, state.lesson, state.step) for state in states] == [(1, 0, 1), (2, 1, 2), (2, 2, 1), (2, 0, 1)]
+    heads = [weights(checkpoints(part)[-1])["lm_head.weight"] for part in parts]
+    assert [torch.allclose(one, next_one, atol=1e-7) for one, next_one in pairwise(heads)] == [False, True, False]
+    assert train(config) == last
+
+
+def test_a_run_that_was_killed_in_a_lesson_goes_on_in_it(data: str, tmp_path: Path) -> None:
+    stage = {"steps": 2, "lessons": [{"weights": {"t2i": 1.0}, "steps": 4}]}
+    config = tiny(data, tmp_path / "whole", stage1=stage, checkpoint={"every": 2})
+    last = train(config)
+    killed = tmp_path / "killed" / "stage-1"
+    shutil.copytree(last.parent / "lesson-1" / "step-00000002", killed / "lesson-1" / "step-00000002")
+    assert_close(weights(train(tiny(data, tmp_path / "killed", stage1=stage, checkpoint={"every": 2}))), weights(last))
 
 
 def test_stages_whose_tokens_mean_different_things_are_refused(tmp_path: Path) -> None:
@@ -196,6 +222,9 @@ def test_a_later_stage_without_an_earlier_one_says_what_to_do(data: str, tmp_pat
         train(tiny(data, tmp_path, stages=2))
 
 
+FIRST = Stage(number=1, weights={}, steps=1, lr=1.0, frozen=())
+
+
 def start_from(data: str, output: Path, start: Path, **changes: object) -> TrainConfig:
     return tiny(data, output, start=str(start), stages=3, steps=1, **changes)
 
@@ -211,7 +240,7 @@ def test_a_stage_can_go_on_from_the_shipped_model(
     model = load_pretrained(whole)
     export(model.state_dict(), model.config, shipped, dtype=torch.float16)
     monkeypatch.setattr(source, "EMBEDDED", shipped)
-    first = first_weights(config, 3, open_dataset(data)).state_dict()
+    first = first_weights(config, config.stage(3)[-1], open_dataset(data)).state_dict()
     assert all(torch.equal(first[name], tensor.half().float()) for name, tensor in weights(whole).items())
     on = train(config)
     assert on.parent.name == "stage-3"
@@ -223,8 +252,8 @@ def test_a_fresh_model_can_begin_at_the_codebooks_of_the_data(tmp_path: Path) ->
     of_data = {**tokenizers, "understanding": 64, "generation": 64, "heard": "discrete"}
     dataset = made_dataset(tmp_path / "root", {"t2i": 20}, config={"tokenize": of_data})
     plain = tiny(dataset.reference, tmp_path / "plain")
-    begun = first_weights(replace(plain, model=replace(plain.model, codebooks=True)), 1, dataset)
-    fresh = first_weights(plain, 1, dataset)
+    begun = first_weights(replace(plain, model=replace(plain.model, codebooks=True)), FIRST, dataset)
+    fresh = first_weights(plain, FIRST, dataset)
     for name, ids in (("image", VOCABULARY.image), ("speech", VOCABULARY.speech)):
         assert not torch.equal(begun.lm_head.weight[ids.start : ids.stop], fresh.lm_head.weight[ids.start : ids.stop]), name
     assert torch.equal(begun.lm_head.weight[: VOCABULARY.speech.start], fresh.lm_head.weight[: VOCABULARY.speech.start])
@@ -235,8 +264,10 @@ def test_a_fresh_model_can_begin_at_the_codebooks_of_the_data(tmp_path: Path) ->
 
 def test_a_fresh_embedding_can_be_larger_and_the_head_stays(data: str, tmp_path: Path) -> None:
     plain = tiny(data, tmp_path / "plain")
-    larger = first_weights(replace(plain, model=replace(plain.model, embedding_scale=5.0)), 1, open_dataset(data)).state_dict()
-    for name, tensor in first_weights(plain, 1, open_dataset(data)).state_dict().items():
+    larger = first_weights(
+        replace(plain, model=replace(plain.model, embedding_scale=5.0)), FIRST, open_dataset(data)
+    ).state_dict()
+    for name, tensor in first_weights(plain, FIRST, open_dataset(data)).state_dict().items():
         assert torch.equal(larger[name], tensor * 5 if name == "model.embed_tokens.weight" else tensor), name
 
 
@@ -246,9 +277,9 @@ def test_a_fresh_model_can_begin_near_where_rows_are_those_of_the_pictures_of_th
     of_data = {**tokenizers, "understanding": 5 * side, "generation": 9 * side, "heard": "discrete"}
     dataset = made_dataset(tmp_path / "root", {"t2i": 20}, config={"tokenize": of_data})
     plain = tiny(dataset.reference, tmp_path / "plain")
-    wanted = first_weights(plain, 1, dataset)
+    wanted = first_weights(plain, FIRST, dataset)
     begin_near(wanted, 1.5, [-1, 1, -5, 5, -9, 9])
-    begun = first_weights(replace(plain, model=replace(plain.model, near=1.5)), 1, dataset).state_dict()
+    begun = first_weights(replace(plain, model=replace(plain.model, near=1.5)), FIRST, dataset).state_dict()
     assert all(torch.equal(begun[name], tensor) for name, tensor in wanted.state_dict().items())
 
 
@@ -259,15 +290,15 @@ def test_fresh_blocks_can_begin_quiet_but_for_attention_that_looks_at_one_place(
     dataset = made_dataset(tmp_path / "root", {"t2i": 20}, config={"tokenize": of_data})
     plain = tiny(dataset.reference, tmp_path / "plain")
     model = replace(plain.model, near=near, num_hidden_layers=2)
-    wanted = first_weights(replace(plain, model=model), 1, dataset)
+    wanted = first_weights(replace(plain, model=model), FIRST, dataset)
     begin_quiet(wanted, 0.25, loud)
-    begun = first_weights(replace(plain, model=replace(model, residual_scale=0.25)), 1, dataset).state_dict()
+    begun = first_weights(replace(plain, model=replace(model, residual_scale=0.25)), FIRST, dataset).state_dict()
     assert all(torch.equal(begun[name], tensor) for name, tensor in wanted.state_dict().items())
 
 
 def test_a_fresh_model_can_have_larger_matrices(data: str, tmp_path: Path) -> None:
     plain = tiny(data, tmp_path / "plain")
-    begun = first_weights(replace(plain, model=replace(plain.model, initializer_range=0.06)), 1, open_dataset(data))
+    begun = first_weights(replace(plain, model=replace(plain.model, initializer_range=0.06)), FIRST, open_dataset(data))
     assert begun.lm_head.weight.std().item() == pytest.approx(0.06, rel=0.1)
 
 
