@@ -26,7 +26,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, Path]:
     data = make_records(folder).dataset.reference
     changes = {"loader": {"sequence_length": 1024, "window_samples": 8}, "batch": {"rows": 1, "micro_rows": 1}, "steps": 1}
     run, exported = folder / "run", folder / "exported"
-    train(training.tiny(data, run, **changes))
+    train(training.tiny(data, run, **changes, stage1={"lessons": [{"weights": {"t2i": 1.0}, "steps": 1}]}))
     other = train(training.tiny(data, folder / "other", **changes, seed=1))
     assert main(["model", "export", str(other), "--output", str(exported)]) == 0
     state = json.loads((exported / "state.json").read_text())
@@ -79,6 +79,13 @@ def test_curves_are_of_the_run_alone(beside: tuple[Path, dict[str, str]]) -> Non
     _, found = beside
     assert "<svg" in found["The model of this run"]
     assert "<svg" not in found["Another model: exported"]
+
+
+def test_lessons_have_curves_and_losses_before_those_of_their_stage(beside: tuple[Path, dict[str, str]]) -> None:
+    own = beside[1]["The model of this run"]
+    assert own.index("stage 1, lesson 1: loss") < own.index("stage 1: loss")
+    columns = ["before", "after stage 1, lesson 1", "after stage 1"]
+    assert re.findall(rf">({'|'.join(columns)})<", own) == columns
 
 
 def test_both_are_asked_about_the_same_records_and_answer_for_themselves(beside: tuple[Path, dict[str, str]]) -> None:
