@@ -1,4 +1,4 @@
-"""What people say of a scene and how they ask for one: captions and spoken-style requests, true by construction."""
+"""What people say of a scene and how they ask for one: captions, lists and spoken-style requests, true by construction."""
 
 from omniforge.pipeline.sources.chance import Chance
 from omniforge.pipeline.sources.scenes import SCENES_VERSION, Scene
@@ -63,6 +63,25 @@ PROMPT_FRAMES: tuple[str, ...] = (
     "give me a picture with {things}",
     "I would love a drawing of {things}",
 )
+
+
+LIST_FRAMES: tuple[str, ...] = (
+    "What is in the picture, from left to right?",
+    "What is in this image? Go from left to right.",
+    "List everything that you see from left to right.",
+    "Name all shapes in the picture from left to right.",
+    "Tell me what you see from left to right.",
+)
+
+
+def listing(scene: Scene, seed: int) -> tuple[str, str]:
+    """Ask for everything that is in a scene from left to right, and answer: "small red circle, large blue star".
+
+    What a caption may leave out or say in other words is all told here, in one way, so every word has to be seen.
+    """
+    ordered = sorted(scene.objects, key=lambda item: (item.centre, item.shape))
+    question = Chance("listing", SCENES_VERSION, seed).pick(LIST_FRAMES)
+    return question, ", ".join(f"{item.size} {item.colour} {item.shape}" for item in ordered)
 
 
 def captions(scene: Scene, seed: int) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from omniforge.pipeline.sources.chance import Chance
 from omniforge.pipeline.sources.scenes import MOST_OBJECTS, SCENES_VERSION, Scene, draw, object_count, sample_scene
-from omniforge.pipeline.sources.scenes_language import captions, prompt
+from omniforge.pipeline.sources.scenes_language import captions, listing, prompt
 from omniforge.pipeline.sources.scenes_questions import QUESTION_TYPES, Question, QuestionType, ask, ask_discreetly
 from omniforge.pipeline.sources.source import Container, SourceItem
 from omniforge.pipeline.sources.turns import IMAGE_TAG
@@ -51,7 +51,7 @@ def scene_of(source_uri: str) -> Scene:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenes:
-    """`count` scenes of a split in virtual containers of 256: per scene a caption, `questions` questions, and a request.
+    """`count` scenes of a split in virtual containers of 256: a caption, `questions` questions, and a request each.
 
     With `conversation` up to `questions` questions about a scene are one record, asked and answered turn by turn: a sample then
     has all the answers for the tokens of one picture. They are asked so that none tells another's answer (`ask_discreetly`).
@@ -61,6 +61,9 @@ class Scenes:
     `types` are the types of question to ask. A model that is asked one thing alone soon learns to look at pictures
     (docs/embedded-model.md). Where a scene has too few questions of them others make up the number: a third of the scenes has
     no relation to ask about and a fifth no size.
+
+    With `lists` one more question about each scene asks for everything in it from left to right (`scenes_language.listing`):
+    some ten words that have to be seen for the tokens of one picture. It is of the kind `chat` too.
 
     `most_objects` leaves out the scenes of `count` that have more: a fifth have one object, a fifth two, and so on to five. In
     scenes of one object nothing has to be found before it can be looked at.
@@ -82,6 +85,7 @@ class Scenes:
     types: tuple[QuestionType, ...] = field(default=QUESTION_TYPES, repr=False)
     conversation: bool = False
     prompts: bool = True
+    lists: bool = False
     most_objects: int = field(default=MOST_OBJECTS, repr=False)
     license: str = "CC0-1.0"
 
@@ -107,7 +111,7 @@ class Scenes:
     def records_per_scene(self) -> int:
         """How many records every scene gives."""
         questions = min(1, self.questions) if self.conversation else self.questions
-        return 1 + questions + (1 if self.prompts else 0)
+        return 1 + questions + self.lists + self.prompts
 
     def containers(self, root: Path) -> Iterator[Container]:
         """List the virtual containers; `root` is not looked at. See `Source.containers`."""
@@ -118,6 +122,7 @@ class Scenes:
             facts = (*facts, self.questions, self.prompts, *(("discreet conversation",) if self.conversation else ()))
             # The identity of what asks everything is what it was before there was a choice.
             facts = (*facts, *(self.types if self.types != QUESTION_TYPES else ()))
+            facts = (*facts, *(("lists",) if self.lists else ()))
             facts = (*facts, *((self.most_objects,) if self.most_objects != MOST_OBJECTS else ()))
             records = len(self._seeds(part)) * self.records_per_scene
             yield Container(
@@ -168,6 +173,8 @@ class Scenes:
         )
         asked = (ask_discreetly if self.conversation else ask)(scene, seed, self.questions, self.types)
         made = [template, *(_conversation(template, asked) if self.conversation else _questions(template, asked))]
+        if self.lists:
+            made.append(_told(_renamed(template, "list"), [listing(scene, seed)]))
         if self.prompts:
             uri = f"{container}#{seed} prompt"
             made.append(replace(template, source_uri=uri, kind="prompt", text=prompt(scene, seed), related_texts=texts))
@@ -186,11 +193,17 @@ def _questions(picture: SourceRecord, asked: Sequence[Question]) -> Iterator[Sou
 
 def _conversation(picture: SourceRecord, asked: Sequence[Question]) -> Iterator[SourceRecord]:
     """Make one record of all questions about the picture of a record, and none if there are none."""
-    turns = [(Message("user", each.question), Message("assistant", each.answer)) for each in asked]
-    if turns:
-        first = Message("user", f"{asked[0].question}\n{IMAGE_TAG}")
-        messages = (first, turns[0][1], *(turn for pair in turns[1:] for turn in pair))
-        yield replace(_renamed(picture, "conversation"), kind="chat", text=None, related_texts=(), messages=messages)
+    if asked:
+        yield _told(_renamed(picture, "conversation"), [(each.question, each.answer) for each in asked])
+
+
+def _told(picture: SourceRecord, turns: Sequence[tuple[str, str]]) -> SourceRecord:
+    """Make questions and answers about the picture of a record one record; they are not spoken as single questions are."""
+    (first, answer), *others = turns
+    messages = [Message("user", f"{first}\n{IMAGE_TAG}"), Message("assistant", answer)]
+    for question, reply in others:
+        messages += [Message("user", question), Message("assistant", reply)]
+    return replace(picture, kind="chat", text=None, related_texts=(), messages=tuple(messages))
 
 
 def _renamed(record: SourceRecord, name: str) -> SourceRecord:

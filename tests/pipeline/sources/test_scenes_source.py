@@ -1,4 +1,5 @@
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,20 @@ def test_scenes_of_many_objects_can_be_left_out():
     assert sum(container.records for container in few.containers(NOWHERE)) == len(alone)
 
 
+def test_a_list_tells_everything_from_left_to_right():
+    corpus = Scenes(count=40, size=32, questions=0, prompts=False, lists=True)
+    records = whole(corpus)
+    assert [record.kind for record in records] == ["caption", "chat"] * 40
+    assert len(records) == 40 * corpus.records_per_scene
+    for record in records[1::2]:
+        question, answer = record.messages
+        told = [tuple(each.split(" ")) for each in answer.content.split(", ")]
+        objects = sorted(scene_of(record.source_uri).objects, key=lambda item: item.centre[0])
+        assert told == [(item.size, item.colour, item.shape) for item in objects]
+        assert re.search(r"left to right.*\n<\|image\|>$", question.content)
+        assert record.source_uri.endswith(" list")
+
+
 def test_there_are_no_scenes_without_objects():
     with pytest.raises(ValueError, match=r"most_objects is 0; scenes have 1 to 5 objects"):
         Scenes(count=1, most_objects=0)
@@ -121,8 +136,8 @@ def test_what_changes_the_records_changes_the_identity():
         return next(Scenes(**{"count": 10, **options}).containers(NOWHERE)).identity
 
     others = [{"count": 11}, {"seed": 1}, {"size": 64}, {"split": "test"}, {"questions": 2}, {"prompts": False}]
-    others += [{"types": ("colour",)}, {"types": ("colour", "shape")}, {"most_objects": 4}]
-    assert len({identity(), *(identity(**other) for other in others)}) == 10
+    others += [{"types": ("colour",)}, {"types": ("colour", "shape")}, {"most_objects": 4}, {"lists": True}]
+    assert len({identity(), *(identity(**other) for other in others)}) == 11
 
 
 def test_a_later_beginning_continues_the_same_corpus():
