@@ -125,12 +125,14 @@ class Scenes:
             facts = (*facts, *(("lists",) if self.lists else ()))
             facts = (*facts, *((self.most_objects,) if self.most_objects != MOST_OBJECTS else ()))
             records = len(self._seeds(part)) * self.records_per_scene
-            yield Container(
-                path=f"scenes/{self.split}/{part:05d}",
-                identity=hashlib.sha256(repr(facts).encode()).hexdigest(),
-                records=records,
-                bytes=records * self.size * self.size // 8,
-            )
+            # Of a few scenes all may have too many objects.
+            if records:
+                yield Container(
+                    path=f"scenes/{self.split}/{part:05d}",
+                    identity=hashlib.sha256(repr(facts).encode()).hexdigest(),
+                    records=records,
+                    bytes=records * self.size * self.size // 8,
+                )
 
     def read(self, root: Path, container: str, start: int, stop: int) -> Iterator[SourceItem]:
         """Make a range of records; see `Source.read`.

@@ -83,6 +83,12 @@ def test_a_list_tells_everything_from_left_to_right():
         assert record.source_uri.endswith(" list")
 
 
+def test_a_container_of_which_every_scene_is_left_out_is_none():
+    seeds = [seed for seed in range(50) if not is_held_out(seed)]
+    crowded = next(number for number, seed in enumerate(seeds) if len(sample_scene(seed).objects) > 1)
+    assert list(Scenes(count=1, seed=crowded, most_objects=1).containers(NOWHERE)) == []
+
+
 def test_there_are_no_scenes_without_objects():
     with pytest.raises(ValueError, match=r"most_objects is 0; scenes have 1 to 5 objects"):
         Scenes(count=1, most_objects=0)
