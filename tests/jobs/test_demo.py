@@ -11,7 +11,7 @@ from made_records import Made, make_records
 
 from omniforge.jobs import demo
 from omniforge.jobs.cli import USAGE, main
-from omniforge.tokenizers.precision import measured_precision
+from omniforge.tokenizers import precision
 from omniforge.trainer.generation.origin import describe
 from omniforge.trainer.model import source
 
@@ -66,11 +66,14 @@ def test_a_shipped_model_of_other_tokenizers_is_left_out_with_their_names(
     assert "the shipped one has another magvit2\n" in capsys.readouterr().out
 
 
-def test_the_full_chain_evaluates_what_it_exports_and_shows_its_own_model_alone(made: Made, shipped: Path) -> None:
+def test_the_full_chain_evaluates_what_it_exports_and_shows_its_own_model_alone(
+    made: Made, shipped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "measured_precision", lambda device: f"measured-{torch.device(device).type}")
     *_, train, export, evaluate, card, report = commands(made, "--full", "--samples", "3", "--train", "steps=9")
     assert train[-1] == "steps=9"
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    assert train[-2] == f"precision={measured_precision(device)}"
+    assert train[-2] == f"precision=measured-{device}"
     assert export == ["model", "export", "out/model-v1", "--output", "out/export-v1"]
     assert evaluate[:2] == ["evaluate", "out/export-v1"]
     assert evaluate[-2:] == ["--samples", "3"]
