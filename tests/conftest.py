@@ -12,11 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 # Two test processes share two cores; set before torch is imported, which reads it once.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes depends on what else the machine does; no test is about that.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 BIN = Path(sys.executable).parent
 REPOSITORY = Path(__file__).parents[1]
