@@ -72,7 +72,7 @@ def _metrics(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _curves(stages: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
-    for name_of, lines in stages.items():
+    for part, lines in stages.items():
         values = [
             {"step": line["step"], "loss": line[name], "of": label}
             for name, label in (("loss", "training"), ("validation/loss/all", "held out, all tasks"))
@@ -81,11 +81,11 @@ def _curves(stages: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
         ]
         chart = altair.Chart(altair.Data(values=values)).mark_line(strokeWidth=1.5)
         curve = chart.encode(x=altair.X("step:Q"), y=altair.Y("loss:Q"), color=altair.Color("of:N", title=None))
-        yield svg(curve, f"{name_of}: loss")
+        yield svg(curve, f"{part}: loss")
 
 
 def _validation(stages: dict[str, list[dict[str, Any]]]) -> TableOnPage:
-    """Loss on held-out samples, by task: before training, then after each stage."""
+    """Loss on held-out samples, by task: before training, then after each lesson and stage."""
     points = [("before", _validated(next(iter(stages.values())))[0])]
     points += [(f"after {name}", _validated(lines)[-1]) for name, lines in stages.items()]
     tasks = sorted({name.removeprefix(TASK_LOSS) for _, line in points for name in line if name.startswith(TASK_LOSS)})
