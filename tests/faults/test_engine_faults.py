@@ -187,13 +187,18 @@ def test_an_actor_started_for_a_run_is_gone_after_it(tmp_path: Path) -> None:
     assert not alive
 
 
-def test_workers_wait_for_their_next_task() -> None:
+def test_workers_wait_for_their_next_task(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+
     @ray.remote(num_cpus=0.5)
     def process() -> int:
-        time.sleep(2)
+        # Until all are there nobody is done, or a quick worker would take the task of one that is slow to start.
+        Path(folder, str(os.getpid())).touch()
+        while len(os.listdir(folder)) < 4:
+            time.sleep(0.1)
         return os.getpid()
 
-    began = set(ray.get([process.remote() for _ in range(4)]))
+    began = set(ray.get([process.remote() for _ in range(4)], timeout=100))
     assert len(began) == 4
     time.sleep(5)
     assert {pid for pid in began if psutil.pid_exists(pid)} == began
