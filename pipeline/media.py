@@ -98,7 +98,8 @@ def record_from_row(row: dict[str, Any]) -> Record:
         messages=tuple(Message(**message) for message in json.loads(row["messages"] or "[]")),
         parents=tuple(row["parents"]),
         repairs=tuple(row["repairs"]),
-        measures={name: row[name] for name in MEASURES if row[name] is not None},
+        # An index that an earlier version wrote lacks what later ones measure.
+        measures={name: row[name] for name in MEASURES if row.get(name) is not None},
     )
 
 

@@ -24,7 +24,11 @@ from omniforge.tokenizers.chat import Sample
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSample:
-    """A laid-out sample of a record; `features` are float32 [T, 560], one for each continuous sound in order."""
+    """A laid-out sample of a record.
+
+    `features` are float32 [T, 560], one for each continuous sound in order. `grounding` has (position, word id, word id ...)
+    for each code of which the record says what it shows, positions ascending.
+    """
 
     task: str
     record: Record
@@ -32,6 +36,7 @@ class TokenSample:
     seconds: float
     vocabulary: str
     features: tuple[NDArray[np.float32], ...] = ()
+    grounding: tuple[tuple[int, ...], ...] = ()
 
     @property
     def key(self) -> str:
@@ -87,6 +92,8 @@ def _tar_files(sample: TokenSample) -> list[tuple[str, bytes]]:
         "parents": list(record.parents),
         "license": record.license,
     }
+    if sample.grounding:
+        document["grounding"] = [list(pair) for pair in sample.grounding]
     features = sample.features
     text = json.dumps(document, ensure_ascii=False, sort_keys=True, allow_nan=False)
     return [

@@ -15,13 +15,14 @@ from omniforge.pipeline.engine import Operator, Row, Step
 from omniforge.pipeline.media import read_record
 from omniforge.pipeline.plan import Unit, make_unit
 from omniforge.pipeline.reference import Dataset
+from omniforge.pipeline.regions import ShownCode, read_regions, shown_codes
 from omniforge.pipeline.samples import TokenSample, commit_samples
 from omniforge.pipeline.storage import Store
 from omniforge.pipeline.tasks import Placed, SamplePlan, plan_samples
 from omniforge.pipeline.units import media_units, unit_rows
 from omniforge.schemas.record import MediaFile, Record, Refusal
 from omniforge.tokenizers import registry
-from omniforge.tokenizers.chat import SpeechCodes, SpeechFeatures, lay_out
+from omniforge.tokenizers.chat import Sample, SpeechCodes, SpeechFeatures, lay_out
 from omniforge.tokenizers.pictures import resize_and_crop
 from omniforge.tokenizers.sensevoice.features import Cmvn, features, frames, read_cmvn
 from omniforge.tokenizers.text import TextTokenizer
@@ -30,6 +31,9 @@ from omniforge.tokenizers.vocabulary import Vocabulary, VocabularyLayout
 SPEECH_RATE = 16_000
 QUERY_POSITIONS = 4
 """Vectors that SenseVoice puts before the frames (SPEC.md section 7)."""
+
+SHOWN = "image"
+"""Role of the picture that `regions` are of."""
 
 SAMPLES_VERSION = "1"
 """Raise it when the same record and tokenizers would give other samples."""
@@ -161,7 +165,8 @@ PictureKey = tuple[str, int]
 class Decoded:
     """A unit ready for the tokenizers: records without media, their samples, each distinct picture and sound once.
 
-    Pictures are uint8 [R, R, 3] by (sha256, resolution); sounds are float32 [n] at 16 kHz by sha256.
+    Pictures are uint8 [R, R, 3] by (sha256, resolution); sounds are float32 [n] at 16 kHz by sha256. `shown` has, for each
+    record that says what lies where in its picture, the codes that show it.
     """
 
     records: tuple[Record, ...]
@@ -169,6 +174,7 @@ class Decoded:
     digests: tuple[dict[str, str], ...]
     pictures: dict[PictureKey, NDArray[np.uint8]]
     sounds: dict[str, NDArray[np.float32]]
+    shown: tuple[tuple[ShownCode, ...], ...]
 
 
 def decode(records: Sequence[Record], config: TokenizeConfig) -> Decoded:
@@ -191,7 +197,17 @@ def decode(records: Sequence[Record], config: TokenizeConfig) -> Decoded:
         all_plans.append(plans)
         digests.append(shas)
     bare = tuple(_without_media(record) for record in records)
-    return Decoded(bare, tuple(all_plans), tuple(digests), pictures, sounds)
+    shown = tuple(_shown(record, config) for record in records)
+    return Decoded(bare, tuple(all_plans), tuple(digests), pictures, sounds, shown)
+
+
+def _shown(record: Record, config: TokenizeConfig) -> tuple[ShownCode, ...]:
+    """Say which codes of a record's picture, as a user shows it, show what."""
+    regions = record.measures.get("regions")
+    picture = next((file for file in record.media if file.role == SHOWN), None)
+    if not isinstance(regions, str) or picture is None or picture.width is None or picture.height is None:
+        return ()
+    return shown_codes(read_regions(regions), picture.width, picture.height, config.understanding)
 
 
 def _resolution(placed: Placed, config: TokenizeConfig) -> int:
@@ -226,7 +242,7 @@ def encode(unit: Decoded, tokenizers: Tokenizers, config: TokenizeConfig) -> lis
     }
     codes = encode_sounds({sha: unit.sounds[sha] for sha in sorted(needed)}, tokenizers.speech, config.batch)
     outcomes: list[TokenSample | Refusal] = []
-    for record, plans, shas in zip(unit.records, unit.plans, unit.digests, strict=True):
+    for record, plans, shas, shown in zip(unit.records, unit.plans, unit.digests, unit.shown, strict=True):
         if not plans:
             outcomes.append(_refused(record, "no_task", f"a {record.kind} record with these media gives no sample"))
         for plan in plans:
@@ -253,9 +269,25 @@ def encode(unit: Decoded, tokenizers: Tokenizers, config: TokenizeConfig) -> lis
                     features=tuple(
                         _features(wave, tokenizers.cmvn) for wave, listened in zip(waves, heard, strict=True) if listened
                     ),
+                    grounding=ground(sample, plan, shown, tokenizers.text),
                 )
             )
     return outcomes
+
+
+def ground(sample: Sample, plan: SamplePlan, shown: Sequence[ShownCode], text: TextTokenizer) -> tuple[tuple[int, ...], ...]:
+    """Say at which positions of a sample, in codes that a user shows, what is to be seen: position, ids of words.
+
+    Of a word it is the first id that it has as an answer. A picture that has to be drawn tells nothing: that would be its
+    request's work.
+    """
+    pictures = [span for span in sample.spans if span.modality == "image" and span.role == "user" and span.media is not None]
+    return tuple(
+        (span.start + code.index, *(text.encode(word)[0] for word in code.words))
+        for span in pictures
+        if plan.pictures[span.media or 0].media == SHOWN
+        for code in shown
+    )
 
 
 def _features(wave: NDArray[np.float32], cmvn: Cmvn | None) -> NDArray[np.float32]:

@@ -104,7 +104,7 @@ def _index_columns() -> dict[str, tuple[type, float]]:
     return {
         name: (
             str if columns[name].dtype.type == pl.String else float,
-            max((check.statistics["min_value"] for check in columns[name].checks), default=-math.inf),
+            max((check.statistics.get("min_value", -math.inf) for check in columns[name].checks), default=-math.inf),
         )
         for name in MEASURES
     }

@@ -22,6 +22,10 @@ MEMBER = pl.Struct(
 )
 """A tar member: its payload is `size` bytes at `offset` of the shard."""
 
+_REGION = r"[^;@]*\w[^;@]* @( (0(\.\d+)?|1(\.0+)?)){4}"
+REGIONS = rf"^{_REGION}(; {_REGION})*$"
+"""What lies where in the record's `image`: words, and a box as fractions of its sides, left, top, right, bottom."""
+
 
 class RecordIndex(pa.DataFrameModel):
     """A row per record of the media layer."""
@@ -56,6 +60,7 @@ class RecordIndex(pa.DataFrameModel):
     asr_text: str = pa.Field(nullable=True)
     peak_db: float = pa.Field(nullable=True)
     words_per_second: float = pa.Field(ge=0, nullable=True)
+    regions: str = pa.Field(nullable=True, str_matches=REGIONS)
     unit: str
     shard: str
     members: pl.List = pa.Field(dtype_kwargs={"inner": MEMBER})
@@ -80,5 +85,6 @@ MEASURES = (
     "asr_text",
     "peak_db",
     "words_per_second",
+    "regions",
 )
 """The columns that `Record.measures` may fill."""

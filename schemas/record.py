@@ -36,6 +36,14 @@ class RawMedia:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Region:
+    """What is to be seen in a part of a picture; `box` is left, top, right, bottom as fractions of width and height."""
+
+    words: str
+    box: tuple[float, float, float, float]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRecord:
     """One record as a source read it: fields in place, media undecoded, nothing judged but the structure.

@@ -47,6 +47,8 @@ def assemble(record: Record, spoken: Mapping[Role, Spoken], image: MediaFile) ->
     """Make the svqa record: the parent's picture unchanged, `question` and `answer` as sound and as the text that is said."""
     question, answer = spoken["question"], spoken["answer"]
     columns = measures(question) | measures(answer, "answer_")
+    if "regions" in record.measures:
+        columns["regions"] = record.measures["regions"]
     rewritten = (question.text, answer.text) != (record.question, record.answer)
     return Record(
         key=record_key(record.corpus, record.source_uri, "svqa"),

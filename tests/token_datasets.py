@@ -1,7 +1,7 @@
 """Small token datasets with generated ids, published as a build would."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -44,6 +44,14 @@ def make_sample(task: str, number: int, split: str = "train", longest: int = 40)
         seconds=0.0,
         vocabulary=VOCABULARY.fingerprint,
     )
+
+
+def grounded(sample: TokenSample) -> TokenSample:
+    """Say that every speech or picture code of a sample's prompt shows the text id that its answer has for it."""
+    (asked, said) = sample.sample.spans
+    answer = sample.sample.ids[said.start : said.stop]
+    told = tuple((asked.start + place, int(word)) for place, word in enumerate(answer))
+    return replace(sample, grounding=told)
 
 
 def _first_id(task: str) -> int:

@@ -1,7 +1,7 @@
 """Packed rows as tensors: what one forward pass takes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 import torch
@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from omniforge.tokenizers.sensevoice.encoder import QUERIES
 from omniforge.trainer.corruption import IGNORE, Corrupted
+from omniforge.trainer.loss import Grounding, label_weight
 from omniforge.trainer.model.attention import PADDING
 from omniforge.trainer.model.audio import AudioClips
 
@@ -29,11 +30,23 @@ class SpeechInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSample:
-    """A corrupted sample, the number of its task, and its continuous speech, if any."""
+    """A corrupted sample, the number of its task, and its continuous speech, if any.
+
+    Attributes:
+        corrupted: The sample.
+        task: Number of its task.
+        speech: Its clips.
+        grounded: (pairs,) int64 positions of codes, ascending, that show what the words of the same pair say.
+        words: (pairs,) int64 ids of the words.
+        grounding_weight: What a position weighs in the loss, all its words together.
+    """
 
     corrupted: Corrupted
     task: int
     speech: tuple[SpeechInput, ...] = ()
+    grounded: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+    words: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+    grounding_weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +62,7 @@ class PackedBatch:
         positions: int64, from 0 in every sample.
         document_ids: int64 number of the sample in its row, `PADDING` at the end of the row.
         audio: Continuous speech of all samples, None where there is none.
+        grounding: What codes show, None where nothing is known or it weighs nothing.
     """
 
     input_ids: Tensor
@@ -59,6 +73,13 @@ class PackedBatch:
     positions: Tensor
     document_ids: Tensor
     audio: AudioClips | None = None
+    grounding: Grounding | None = None
+
+    @property
+    def weight(self) -> Tensor:
+        """Weight of all labels, those of the grounding with them, known before any forward pass; float32 scalar."""
+        weight = label_weight(self.labels, self.weights)
+        return weight if self.grounding is None else weight + self.grounding.weights.sum()
 
     def to(self, device: torch.device) -> "PackedBatch":
         """Return the batch on `device`; from pinned memory the copy is asynchronous."""
@@ -74,6 +95,7 @@ def assemble(rows: Sequence[Sequence[TrainingSample]], length: int, pad_id: int)
         ValueError: A row's samples are longer than the row, or a clip's vectors do not fit into its sample.
     """
     clips: list[tuple[SpeechInput, int, int]] = []
+    grounded: list[tuple[TrainingSample, int, int]] = []
     shape = (len(rows), length)
     ids, labels = torch.full(shape, pad_id), torch.full(shape, IGNORE)
     weights, times = torch.zeros(shape), torch.zeros(shape)
@@ -97,6 +119,8 @@ def assemble(rows: Sequence[Sequence[TrainingSample]], length: int, pad_id: int)
             positions[row, start:stop] = torch.arange(stop - start)
             documents[row, start:stop] = document
             clips += [(speech, row, _place(speech, start, stop)) for speech in packed.speech]
+            if packed.grounding_weight and len(packed.grounded):
+                grounded.append((packed, row, start))
             start = stop
     return PackedBatch(
         input_ids=ids,
@@ -107,6 +131,21 @@ def assemble(rows: Sequence[Sequence[TrainingSample]], length: int, pad_id: int)
         positions=positions,
         document_ids=documents,
         audio=_collect(clips) if clips else None,
+        grounding=_ground(grounded) if grounded else None,
+    )
+
+
+def _ground(samples: Sequence[tuple[TrainingSample, int, int]]) -> Grounding:
+    """Collect what the codes of samples show that begin at columns of rows."""
+    weights = []
+    for sample, _, _ in samples:
+        _, places, times = torch.unique_consecutive(sample.grounded, return_inverse=True, return_counts=True)
+        weights.append(sample.grounding_weight / times[places].float())
+    return Grounding(
+        rows=torch.cat([torch.full_like(sample.grounded, row) for sample, row, _ in samples]),
+        columns=torch.cat([sample.grounded + start for sample, _, start in samples]),
+        words=torch.cat([sample.words for sample, _, _ in samples]),
+        weights=torch.cat(weights),
     )
 
 
@@ -130,7 +169,7 @@ def _collect(clips: Sequence[tuple[SpeechInput, int, int]]) -> AudioClips:
     )
 
 
-Tensors = TypeVar("Tensors", PackedBatch, AudioClips)
+Tensors = TypeVar("Tensors", PackedBatch, AudioClips, Grounding)
 
 
 def _move(container: Tensors, device: torch.device) -> Tensors:

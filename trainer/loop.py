@@ -28,7 +28,7 @@ from omniforge.trainer.config import TrainConfig
 from omniforge.trainer.forward import accumulate
 from omniforge.trainer.generation.origin import describe
 from omniforge.trainer.loader import Loader, NoSamplesError, Position
-from omniforge.trainer.loss_table import LossGroups, summarise
+from omniforge.trainer.loss_table import LossGroups, summarise, summarise_grounding
 from omniforge.trainer.metrics import Progress, Recorder
 from omniforge.trainer.mixture import STREAMS
 from omniforge.trainer.model.compilation import compile_positions
@@ -66,8 +66,10 @@ class StageRun:
     progress: Progress
     recorder: Recorder | None
     table: Tensor = field(init=False)
+    grounding: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
+        self.grounding = torch.zeros(2, dtype=torch.float64, device=self.processes.device)
         self.table = torch.zeros(self.groups.shape, dtype=torch.float64, device=self.processes.device)
 
 
@@ -173,6 +175,7 @@ def _step(run: StageRun, batch: StepBatch) -> dict[str, float]:
         set_learning_rate(run.optimizer, rate)
         run.optimizer.step()
         run.table += result.table
+        run.grounding += result.grounding
     run.optimizer.zero_grad()
     run.state = replace(
         state,
@@ -215,7 +218,9 @@ def _report_skipped(run: StageRun, batch: StepBatch, loss: float, norm: float) -
 def _losses_by_group(run: StageRun) -> dict[str, float]:
     """Return losses and accuracies since this was last asked, over all processes."""
     by_group = summarise(summed(run.table, run.processes).cpu(), run.groups)
+    by_group |= summarise_grounding(summed(run.grounding, run.processes).cpu())
     run.table.zero_()
+    run.grounding.zero_()
     return {f"train/{name}": value for name, value in by_group.items()}
 
 
@@ -277,6 +282,7 @@ def settings_of(config: TrainConfig, stage: Stage, model: Dream) -> dict[str, An
         "speech_weight": config.batch.speech_weight,
         "fully_masked": config.batch.fully_masked,
         "equal_weights": config.batch.equal_weights,
+        "grounding": config.batch.grounding,
         "precision": config.precision,
         "compile": config.compile,
         "model": asdict(model.config),

@@ -1,6 +1,6 @@
 """The training objective at masked positions, normalised over everything that one optimizer step sees."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.distributed as distributed
@@ -25,6 +25,7 @@ class MaskedLoss:
         losses: (M,) float32 cross-entropies, unweighted and detached.
         hits: (M,) bool, whether the likeliest token was the right one.
         selected: (rows, length) bool, the labels' places; `losses` follow them in row-major order.
+        grounding: (2,) float32, sum of the cross-entropies of the words that codes show, and how many; detached.
     """
 
     numerator: Tensor
@@ -32,6 +33,24 @@ class MaskedLoss:
     losses: Tensor
     hits: Tensor
     selected: Tensor
+    grounding: Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grounding:
+    """What codes of pictures show, in words: a pair of a place and a word for each word. All are (pairs,).
+
+    Attributes:
+        rows: int64 batch row of the code.
+        columns: int64 its position in that row; pairs of one place follow each other.
+        words: int64 id of the word.
+        weights: float32 weight in the loss.
+    """
+
+    rows: Tensor
+    columns: Tensor
+    words: Tensor
+    weights: Tensor
 
 
 def counted_labels(labels: Tensor) -> Tensor:
@@ -75,6 +94,40 @@ def masked_cross_entropy(labels: Tensor, weights: Tensor, logit_rows: int = LOGI
             losses=losses.detach(),
             hits=torch.cat([hits for _, hits in chunks]),
             selected=selected,
+            grounding=losses.new_zeros(2),
+        )
+
+    return readout
+
+
+def grounded_cross_entropy(labels: Tensor, weights: Tensor, grounding: Grounding) -> Readout[MaskedLoss]:
+    """Make the readout that also asks each code of a picture, halfway through the layers, what it shows.
+
+    A response has a word or two for a picture of hundreds of codes, so what a picture shows is learnt very slowly from
+    responses alone. Where it is known what lies at a code, the hidden state of that code halfway has to name it by the
+    same head that writes words: deep supervision (Lee et al. 2015, arXiv 1409.5185) with the model's own vocabulary, as the
+    logit lens reads it. Nothing is added to the model, and nothing to what is asked of it once it is trained.
+
+    Args:
+        labels: As in `masked_cross_entropy`.
+        weights: As there.
+        grounding: The words, on the device of the labels.
+
+    Returns:
+        A readout of (2, rows, length, hidden_size) hidden states: the last ones, and those of halfway.
+    """
+    compare = masked_cross_entropy(labels, weights)
+
+    def readout(hidden: Tensor, head: nn.Linear) -> MaskedLoss:
+        loss = compare(hidden[0], head)
+        places, of_pair = torch.unique(grounding.rows * labels.shape[1] + grounding.columns, return_inverse=True)
+        scores = head(hidden[1].flatten(0, 1)[places]).float().log_softmax(dim=-1)
+        losses = -scores[of_pair, grounding.words]
+        return replace(
+            loss,
+            numerator=loss.numerator + (losses * grounding.weights).sum(),
+            denominator=loss.denominator + grounding.weights.sum(),
+            grounding=torch.stack((losses.detach().sum(), losses.new_tensor(len(losses)))),
         )
 
     return readout

@@ -60,6 +60,12 @@ def tabulate(loss: MaskedLoss, labels: Tensor, tasks: Tensor, times: Tensor, gro
     return table.index_add(0, cell, values).view(groups.shape)
 
 
+def summarise_grounding(sums: Tensor) -> dict[str, float]:
+    """Return the mean loss of the words that codes show, of added `MaskedLoss.grounding`; nothing where there were none."""
+    loss, count = sums.tolist()
+    return {"loss/grounding": loss / count} if count else {}
+
+
 def summarise(table: Tensor, groups: LossGroups) -> dict[str, float]:
     """Return mean loss and accuracy of every group that occurs, such as `loss/task/t2i` or `accuracy/time/0.2-0.4`."""
     edges = [index / groups.time_bins for index in range(groups.time_bins + 1)]

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -19,6 +19,7 @@ from omniforge.trainer.spans import DataError, Shard, SpanTable
 
 _TAR_BLOCK = 512
 _CHECKSUM = slice(148, 156)
+_NOTHING: NDArray[np.int64] = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +33,8 @@ class StoredSample:
         loss_spans: (start, stop) of what is supervised.
         continuous: (start, stop) of positions whose embeddings the speech encoder gives, a pair for each clip.
         features: float16 (frames, 560) of each clip.
+        grounding: What codes of its pictures show, as (positions, words): ids of words at those positions, one of each a
+            pair, positions ascending.
     """
 
     key: str
@@ -40,6 +43,7 @@ class StoredSample:
     loss_spans: tuple[tuple[int, int], ...]
     continuous: tuple[tuple[int, int], ...]
     features: tuple[NDArray[np.float16], ...]
+    grounding: tuple[NDArray[np.int64], NDArray[np.int64]] = (_NOTHING, _NOTHING)
 
 
 def read_span(store: Store, table: SpanTable, number: int, split: str, vocabulary: Vocabulary) -> tuple[StoredSample, ...]:
@@ -146,6 +150,10 @@ def _sample(key: str, files: dict[str, memoryview], split: str, longest: int, vo
     loss_spans = tuple((int(start), int(stop)) for start, stop in document["loss_spans"])
     if not loss_spans or any(not 0 <= start < stop <= len(ids) for start, stop in loss_spans):
         raise ValueError(f"{key} supervises {list(loss_spans)} of {len(ids)} ids")
+    grounding = _grounding(document.get("grounding", []))
+    for found, limit in zip(grounding, (len(ids), vocabulary.size), strict=True):
+        if found.min(initial=0) < 0 or found.max(initial=0) >= limit:
+            raise ValueError(f"{key} says what is shown behind its {len(ids)} ids, or in words that are not of its vocabulary")
     media = sum(span["stop"] - span["start"] for span in document["spans"] if span["modality"] != "text")
     return StoredSample(
         key=key,
@@ -154,7 +162,14 @@ def _sample(key: str, files: dict[str, memoryview], split: str, longest: int, vo
         loss_spans=loss_spans,
         continuous=tuple((span["start"], span["stop"]) for span in document["spans"] if span["continuous"]),
         features=tuple(np.load(io.BytesIO(data)) for name, data in files.items() if ".fbank" in name),
+        grounding=grounding,
     )
+
+
+def _grounding(told: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Read `[[position, word, word ...], ...]` as pairs."""
+    pairs = np.array([(position, word) for position, *words in told for word in words], dtype=np.int64).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
 
 
 def _read_ids(data: memoryview, key: str) -> NDArray[np.uint32]:

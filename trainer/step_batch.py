@@ -1,5 +1,6 @@
 """What one optimizer step sees: packed sequences corrupted, and laid into this process's micro-batches."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,8 @@ class BatchConfig:
             noise levels of the others are spread evenly. In an answer of a few words little else has to be learnt. With `mdm`.
         equal_weights: Let every label count alike, as it does in `reference`. In `mdm` the 1 / time of the likelihood bound
             makes a few labels of hardly masked samples most of a small step.
+        grounding: Weight, in the loss, of each code of a picture of which the data knows what it shows (`regions` of the
+            record): halfway through the layers it has to name that (`loss.grounded_cross_entropy`). At 0 it is not asked.
     """
 
     rows: int = 8
@@ -38,12 +41,15 @@ class BatchConfig:
     speech_weight: float = 1.0
     fully_masked: float = 0.0
     equal_weights: bool = False
+    grounding: float = 0.0
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.micro_rows < 1:
             raise ValueError(f"batch: rows {self.rows} and micro_rows {self.micro_rows} are at least 1")
         if not 0 <= self.fully_masked <= 1:
             raise ValueError(f"batch: fully_masked is {self.fully_masked}; it is a share of the samples, from 0 to 1")
+        if not (self.grounding >= 0 and math.isfinite(self.grounding)):
+            raise ValueError(f"batch: grounding is {self.grounding}; give 0, or about 1 for codes that weigh as much as words")
         if min(self.image_weight, self.speech_weight) <= 0:
             raise ValueError(
                 f"batch: image_weight {self.image_weight} and speech_weight {self.speech_weight} have to be above 0; to learn "
@@ -152,7 +158,15 @@ def training_sample(draw: Draw, level: float, loader: Loader, config: BatchConfi
     corrupted = corrupt(config.objective, ids, labels, level, tokens, generator, tail_ratio)
     if config.equal_weights:
         corrupted = replace(corrupted, weights=(corrupted.weights > 0).float())
-    return TrainingSample(corrupted=_weighed(corrupted, loader.vocabulary, config), task=sample.stream, speech=speech)
+    grounded, words = sample.grounding
+    return TrainingSample(
+        corrupted=_weighed(corrupted, loader.vocabulary, config),
+        task=sample.stream,
+        speech=speech,
+        grounded=torch.from_numpy(grounded),
+        words=torch.from_numpy(words),
+        grounding_weight=config.grounding,
+    )
 
 
 def _weighed(corrupted: Corrupted, vocabulary: Vocabulary, config: BatchConfig) -> Corrupted:

@@ -8,7 +8,7 @@ from torch import Tensor
 from omniforge.trainer.batch import PackedBatch
 from omniforge.trainer.forward import Precision, forward
 from omniforge.trainer.loader import Loader, PackedRow
-from omniforge.trainer.loss_table import LossGroups, summarise, tabulate
+from omniforge.trainer.loss_table import LossGroups, summarise, summarise_grounding, tabulate
 from omniforge.trainer.model.transformer import Dream
 from omniforge.trainer.parallel import Processes, summed
 from omniforge.trainer.shuffle import seed_of
@@ -45,9 +45,12 @@ def validate(
         return {}
     model.eval()
     table: Tensor = torch.zeros(groups.shape, dtype=torch.float64, device=processes.device)
+    grounding = torch.zeros(2, dtype=torch.float64, device=processes.device)
     for batch in batches:
         placed = batch.to(processes.device)
         loss = forward(model, placed, precision)
         table += tabulate(loss, placed.labels, placed.tasks, placed.times, groups)
+        grounding += loss.grounding
     model.train()
-    return {f"validation/{name}": value for name, value in summarise(summed(table, processes).cpu(), groups).items()}
+    values = summarise(summed(table, processes).cpu(), groups) | summarise_grounding(summed(grounding, processes).cpu())
+    return {f"validation/{name}": value for name, value in values.items()}

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from omniforge.pipeline.regions import written_regions
 from omniforge.pipeline.sources.chance import Chance
-from omniforge.pipeline.sources.scenes import MOST_OBJECTS, SCENES_VERSION, Scene, draw, object_count, sample_scene
+from omniforge.pipeline.sources.scenes import MOST_OBJECTS, SCENES_VERSION, Scene, SceneObject, draw, object_count, sample_scene
 from omniforge.pipeline.sources.scenes_language import captions, listing, prompt
 from omniforge.pipeline.sources.scenes_questions import QUESTION_TYPES, Question, QuestionType, ask, ask_discreetly
 from omniforge.pipeline.sources.source import Container, SourceItem
 from omniforge.pipeline.sources.turns import IMAGE_TAG
-from omniforge.schemas.record import Message, RawMedia, SourceRecord
+from omniforge.schemas.record import Message, RawMedia, Region, SourceRecord
 
 Split = Literal["train", "test"]
 
@@ -76,7 +77,7 @@ class Scenes:
         ValueError: A number is out of range.
     """
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     count: int = field(repr=False)
     seed: int = field(default=0, repr=False)
     size: int = 128
@@ -171,6 +172,7 @@ class Scenes:
             language="en",
             license=self.license,
             split=self.split,
+            measures={"regions": written_regions([_region(item) for item in scene.objects])},
             related_texts=tuple(other for other in texts if other != text),
         )
         asked = (ask_discreetly if self.conversation else ask)(scene, seed, self.questions, self.types)
@@ -181,6 +183,14 @@ class Scenes:
             uri = f"{container}#{seed} prompt"
             made.append(replace(template, source_uri=uri, kind="prompt", text=prompt(scene, seed), related_texts=texts))
         return made
+
+
+def _region(item: SceneObject) -> Region:
+    """Say what an object is and which part of the picture it takes."""
+    (x, y), reach = item.centre, item.radius
+    edges = (x - reach, y - reach, x + reach, y + reach)
+    left, top, right, bottom = (round(edge, 3) for edge in edges)
+    return Region(f"{item.size} {item.colour} {item.shape}", (left, top, right, bottom))
 
 
 def _questions(picture: SourceRecord, asked: Sequence[Question]) -> Iterator[SourceRecord]:

@@ -194,7 +194,7 @@ def test_workers_wait_for_their_next_task(tmp_path: Path) -> None:
     def process() -> int:
         # Until all are there nobody is done, or a quick worker would take the task of one that is slow to start.
         Path(folder, str(os.getpid())).touch()
-        while len(os.listdir(folder)) < 4:
+        while len(list(Path(folder).iterdir())) < 4:
             time.sleep(0.1)
         return os.getpid()
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -65,3 +67,13 @@ def test_a_batch_moves_with_its_speech() -> None:
     assert packed.input_ids.is_meta
     assert packed.audio is not None
     assert packed.audio.features.is_meta
+
+
+def test_what_codes_show_lies_where_the_sample_lies_and_words_share_the_weight_of_their_code() -> None:
+    told = replace(sample(4), grounded=torch.tensor([1, 1, 2]), words=torch.tensor([7, 8, 9]), grounding_weight=3.0)
+    grounding = assemble([[sample(4)], [sample(3), told]], 8, PAD).grounding
+    assert grounding is not None
+    assert grounding.rows.tolist() == [1, 1, 1]
+    assert grounding.columns.tolist() == [4, 4, 5]
+    assert grounding.words.tolist() == [7, 8, 9]
+    assert grounding.weights.tolist() == [1.5, 1.5, 3.0]

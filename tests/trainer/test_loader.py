@@ -8,11 +8,12 @@ import pytest
 from conftest import S3Server, make_bucket
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from token_datasets import VOCABULARY, made_dataset, make_sample, publish_samples
+from token_datasets import VOCABULARY, grounded, made_dataset, make_sample, publish_samples
 
 from omniforge.pipeline.reference import Dataset
 from omniforge.pipeline.storage import LocalStore
 from omniforge.trainer.loader import Loader, LoaderConfig, NoSamplesError, PackedRow, Position
+from omniforge.trainer.span_reader import StoredSample
 from omniforge.trainer.spans import DataError
 
 COUNTS = {"t2i": 50, "caption": 40, "asr": 7}
@@ -172,3 +173,23 @@ def test_ids_are_those_that_were_tokenized(dataset: Dataset) -> None:
             assert draw.sample.ids.tolist() == made[draw.sample.key].sample.ids.tolist()
             assert draw.sample.loss_spans == made[draw.sample.key].sample.loss_spans
             assert int(draw.sample.ids.max()) < VOCABULARY.size
+
+
+def test_what_codes_show_is_read_as_it_was_told(tmp_path: Path) -> None:
+    told = grounded(make_sample("asr", 1))
+    silent = make_sample("asr", 2)
+    found = flat_samples(loader(publish_samples(tmp_path, {"one": [told, silent]})))
+    positions, words = found[told.key].grounding
+    assert list(zip(positions.tolist(), words.tolist(), strict=True)) == list(told.grounding)
+    assert found[silent.key].grounding[0].size == 0
+
+
+@pytest.mark.parametrize("wrong", [(10_000, 1), (1, 10_000), (-1, 1)])
+def test_what_is_shown_nowhere_or_in_no_word_is_an_error(tmp_path: Path, wrong: tuple[int, int]) -> None:
+    broken = replace(make_sample("asr", 1), grounding=(wrong,))
+    with pytest.raises(DataError, match=f"{broken.key} says what is shown"):
+        list(loader(publish_samples(tmp_path, {"one": [broken]})).epoch(0))
+
+
+def flat_samples(whole: Loader) -> dict[str, StoredSample]:
+    return {draw.sample.key: draw.sample for row in whole.epoch(0) for draw in row}

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,6 +7,7 @@ from torch import Tensor
 
 from omniforge.trainer.batch import PackedBatch, TrainingSample, assemble
 from omniforge.trainer.corruption import IGNORE, Corrupted, TokenIds, corrupt_mdm
+from omniforge.trainer.forward import forward
 from omniforge.trainer.loss import MaskedLoss, label_weight, masked_cross_entropy, step_denominator, step_loss
 from omniforge.trainer.loss_table import LossGroups, summarise, tabulate
 from omniforge.trainer.model.attention import DenseAttention, document_attention
@@ -159,3 +161,50 @@ def test_a_dense_mask_and_segments_give_the_same_loss(model: Dream) -> None:
     readout = masked_cross_entropy(packed.labels, packed.weights)
     dense = model(packed.input_ids, packed.positions, DenseAttention(same[:, None]), readout)
     torch.testing.assert_close(dense.losses, run(model, packed).losses, rtol=1e-4, atol=1e-5)
+
+
+def grounded(weight: float) -> PackedBatch:
+    """Two samples in a row, of which the second says at its positions 1 and 3 what they show, in two words and in one."""
+    told = TrainingSample(
+        corrupted=SAMPLES[1],
+        task=1,
+        grounded=torch.tensor([1, 1, 3]),
+        words=torch.tensor([5, 7, 9]),
+        grounding_weight=weight,
+    )
+    return assemble([[TrainingSample(corrupted=SAMPLES[0], task=0), told]], 40, TOKENS.pad)
+
+
+def test_codes_are_asked_halfway_through_the_layers_for_the_words_of_what_they_show(model: Dream) -> None:
+    packed = grounded(0.5)
+    found = []
+    hook = model.model.layers[0].register_forward_hook(lambda _module, _inputs, output: found.append(output))
+    with torch.no_grad():
+        loss = forward(model, packed, "float32")
+    hook.remove()
+    start = len(SAMPLES[0].input_ids)
+    scores = model.lm_head(model.model.norm(found[0][0])).log_softmax(dim=-1).detach()
+    first, second, third = (-float(scores[start + place, word]) for place, word in ((1, 5), (1, 7), (3, 9)))
+    plain = run(model, packed)
+    assert float(loss.numerator) == pytest.approx(float(plain.numerator) + 0.25 * (first + second) + 0.5 * third, rel=1e-5)
+    assert loss.grounding.tolist() == pytest.approx([first + second + third, 3], rel=1e-5)
+    assert torch.equal(loss.losses, plain.losses)
+
+
+def test_the_weight_of_a_batch_counts_what_its_codes_show(model: Dream) -> None:
+    packed = grounded(0.5)
+    assert float(packed.weight) == pytest.approx(float(label_weight(packed.labels, packed.weights)) + 2 * 0.5)
+    assert float(forward(model, packed, "float32").denominator) == pytest.approx(float(packed.weight))
+
+
+def test_what_codes_show_reaches_the_first_half_of_the_layers_alone(model: Dream) -> None:
+    packed = replace(grounded(1.0), labels=torch.full((1, 40), IGNORE))
+    model.zero_grad()
+    forward(model, packed, "float32").numerator.backward()
+    reached = {name for name, parameter in model.named_parameters() if parameter.grad is not None and parameter.grad.any()}
+    assert any(name.startswith("model.layers.0.") for name in reached)
+    assert not any(name.startswith("model.layers.1.") for name in reached)
+
+
+def test_codes_are_not_asked_where_it_weighs_nothing() -> None:
+    assert grounded(0.0).grounding is None

@@ -11,7 +11,7 @@ import pytest
 import torch
 import training
 from tiny_checkpoint import save_tokenizers
-from token_datasets import VOCABULARY, made_dataset, make_sample, publish_samples
+from token_datasets import VOCABULARY, grounded, made_dataset, make_sample, publish_samples
 from torch import Tensor
 from training import losses, metrics, same_bits, tiny, weights, write_config
 
@@ -333,3 +333,34 @@ def test_a_model_of_another_vocabulary_is_refused_or_grown(data: str, whole: Pat
         train(start_from(data, tmp_path / "refused", smaller))
     grown = train(start_from(data, tmp_path / "grown", smaller, start_rows=rows))
     assert len(weights(grown)["lm_head.weight"]) == VOCABULARY.size
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> str:
+    samples = [grounded(make_sample("asr", number)) for number in range(30)]
+    held_out = [grounded(make_sample("asr", number, "test")) for number in range(6)]
+    return publish_samples(tmp_path_factory.mktemp("shown"), {"one": samples, "two": held_out}).reference
+
+
+ASKED = {"stage1": {"weights": {"asr": 1.0}}, "batch": {"rows": 4, "micro_rows": 2, "grounding": 1.0}}
+
+
+def test_what_codes_show_is_learnt_and_told(shown: str, tmp_path: Path) -> None:
+    lines = metrics(train(tiny(shown, tmp_path / "asked", **{**ASKED, "steps": 60})))
+    told = [line["validation/loss/grounding"] for line in lines if "validation/loss/grounding" in line]
+    assert lines[-1]["train/loss/grounding"] < 0.5 * told[0]
+    assert told[-1] < 0.7 * told[0]
+
+
+def test_codes_are_not_asked_what_they_show_unless_it_is_wanted(shown: str, tmp_path: Path) -> None:
+    quiet = {**ASKED, "batch": {"rows": 4, "micro_rows": 2}, "steps": 2}
+    lines = metrics(train(tiny(shown, tmp_path / "quiet", **quiet)))
+    assert not any("grounding" in name for line in lines for name in line)
+
+
+def test_the_gradient_of_what_codes_show_does_not_depend_on_accumulation(shown: str, tmp_path: Path) -> None:
+    one, other = (
+        train(tiny(shown, tmp_path / f"by {rows}", **{**ASKED, "batch": {**ASKED["batch"], "micro_rows": rows}}))
+        for rows in (4, 1)
+    )
+    assert_close(weights(one), weights(other))

@@ -65,17 +65,23 @@ class Backbone(nn.Module):
             embeddings = embeddings + 0.0 * unused.mean().to(embeddings.dtype)
         return embeddings
 
-    def forward(self, embeddings: Tensor, positions: Tensor, attention: Attention) -> Tensor:
-        """Return the final (batch, length, hidden_size) hidden states."""
+    def forward(self, embeddings: Tensor, positions: Tensor, attention: Attention, halfway: bool = False) -> Tensor:
+        """Return the final (batch, length, hidden_size) hidden states; with `halfway` a stack (2, ...) of them and others.
+
+        Those come out of the first half of the layers, and go through the last norm as the final ones do.
+        """
         device = embeddings.device.type
         # What is rotated comes out of a projection, in the type of the matrix products.
         lower = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
         dtype = torch.get_autocast_dtype(device) if lower else embeddings.dtype
         rotation = rotary_angles(positions, self.config.head_dim, self.config.rope_theta, dtype)
         hidden = embeddings
-        for layer in self.layers:
+        middle = hidden
+        for number, layer in enumerate(self.layers, 1):
             hidden = layer(hidden, rotation, attention)
-        output: Tensor = self.norm(hidden)
+            if number == len(self.layers) // 2:
+                middle = hidden
+        output: Tensor = self.norm(torch.stack((hidden, middle)) if halfway else hidden)
         return output
 
 
@@ -99,6 +105,7 @@ class Dream(nn.Module):
         attention: Attention,
         readout: Readout[Result],
         audio: AudioClips | None = None,
+        halfway: bool = False,
     ) -> Result:
         """Run the model and return what `readout` makes of the final hidden states.
 
@@ -108,9 +115,10 @@ class Dream(nn.Module):
             attention: What may see what.
             readout: For example `all_logits`, or a readout of `loss.py`.
             audio: Speech clips of the batch; with token ids only.
+            halfway: Give `readout` a stack of the final hidden states and of those in the middle.
         """
         embeddings = inputs if inputs.is_floating_point() else self.model.embed(inputs, audio)
-        return readout(self.model(embeddings, positions, attention), self.lm_head)
+        return readout(self.model(embeddings, positions, attention, halfway), self.lm_head)
 
 
 def initialise(model: Dream, seed: int) -> None:
