@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 
 from omniforge.tokenizers.sensevoice.encoder import QUERIES
@@ -36,16 +37,16 @@ class TrainingSample:
         corrupted: The sample.
         task: Number of its task.
         speech: Its clips.
-        grounded: (pairs,) int64 positions of codes, ascending, that show what the words of the same pair say.
-        words: (pairs,) int64 ids of the words.
-        grounding_weight: What a position weighs in the loss, all its words together.
+        grounded: (codes,) int64 positions of codes of which it is known what they show.
+        words: (codes, most words) int64 ids of the words for it, `IGNORE` behind the last one of each.
+        grounding_weight: What a code weighs in the loss, all its words together.
     """
 
     corrupted: Corrupted
     task: int
     speech: tuple[SpeechInput, ...] = ()
     grounded: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
-    words: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+    words: Tensor = field(default_factory=lambda: torch.zeros(0, 0, dtype=torch.int64))
     grounding_weight: float = 0.0
 
 
@@ -137,15 +138,12 @@ def assemble(rows: Sequence[Sequence[TrainingSample]], length: int, pad_id: int)
 
 def _ground(samples: Sequence[tuple[TrainingSample, int, int]]) -> Grounding:
     """Collect what the codes of samples show that begin at columns of rows."""
-    weights = []
-    for sample, _, _ in samples:
-        _, places, times = torch.unique_consecutive(sample.grounded, return_inverse=True, return_counts=True)
-        weights.append(sample.grounding_weight / times[places].float())
+    most = max(sample.words.shape[1] for sample, _, _ in samples)
     return Grounding(
         rows=torch.cat([torch.full_like(sample.grounded, row) for sample, row, _ in samples]),
         columns=torch.cat([sample.grounded + start for sample, _, start in samples]),
-        words=torch.cat([sample.words for sample, _, _ in samples]),
-        weights=torch.cat(weights),
+        words=torch.cat([pad(sample.words, (0, most - sample.words.shape[1]), value=IGNORE) for sample, _, _ in samples]),
+        weights=torch.cat([torch.full(sample.grounded.shape, sample.grounding_weight) for sample, _, _ in samples]),
     )
 
 

@@ -25,7 +25,8 @@ class MaskedLoss:
         losses: (M,) float32 cross-entropies, unweighted and detached.
         hits: (M,) bool, whether the likeliest token was the right one.
         selected: (rows, length) bool, the labels' places; `losses` follow them in row-major order.
-        grounding: (2,) float32, sum of the cross-entropies of the words that codes show, and how many; detached.
+        grounding: (2,) float32, sum of the cross-entropies of the words that codes show, a mean for each code, and how many
+            codes; detached.
     """
 
     numerator: Tensor
@@ -38,13 +39,13 @@ class MaskedLoss:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grounding:
-    """What codes of pictures show, in words: a pair of a place and a word for each word. All are (pairs,).
+    """What codes of pictures show, in words.
 
     Attributes:
-        rows: int64 batch row of the code.
-        columns: int64 its position in that row; pairs of one place follow each other.
-        words: int64 id of the word.
-        weights: float32 weight in the loss.
+        rows: (codes,) int64 batch row of each code.
+        columns: (codes,) int64 its position in that row.
+        words: (codes, most words) int64 ids of its words, `IGNORE` behind the last one.
+        weights: (codes,) float32 weight of the code in the loss.
     """
 
     rows: Tensor
@@ -100,7 +101,9 @@ def masked_cross_entropy(labels: Tensor, weights: Tensor, logit_rows: int = LOGI
     return readout
 
 
-def grounded_cross_entropy(labels: Tensor, weights: Tensor, grounding: Grounding) -> Readout[MaskedLoss]:
+def grounded_cross_entropy(
+    labels: Tensor, weights: Tensor, grounding: Grounding, logit_rows: int = LOGIT_ROWS
+) -> Readout[MaskedLoss]:
     """Make the readout that also asks each code of a picture, halfway through the layers, what it shows.
 
     A response has a word or two for a picture of hundreds of codes, so what a picture shows is learnt very slowly from
@@ -112,17 +115,20 @@ def grounded_cross_entropy(labels: Tensor, weights: Tensor, grounding: Grounding
         labels: As in `masked_cross_entropy`.
         weights: As there.
         grounding: The words, on the device of the labels.
+        logit_rows: Positions per chunk.
 
     Returns:
         A readout of (2, rows, length, hidden_size) hidden states: the last ones, and those of halfway.
     """
-    compare = masked_cross_entropy(labels, weights)
+    compare = masked_cross_entropy(labels, weights, logit_rows)
 
     def readout(hidden: Tensor, head: nn.Linear) -> MaskedLoss:
         loss = compare(hidden[0], head)
-        places, of_pair = torch.unique(grounding.rows * labels.shape[1] + grounding.columns, return_inverse=True)
-        scores = head(hidden[1].flatten(0, 1)[places]).float().log_softmax(dim=-1)
-        losses = -scores[of_pair, grounding.words]
+        states = hidden[1][grounding.rows, grounding.columns]
+        chunks = zip(torch.split(states, logit_rows), torch.split(grounding.words, logit_rows), strict=True)
+        losses = torch.cat(
+            [checkpoint(_name, part, words, head, use_reentrant=False, preserve_rng_state=False) for part, words in chunks]
+        )
         return replace(
             loss,
             numerator=loss.numerator + (losses * grounding.weights).sum(),
@@ -159,3 +165,11 @@ def step_loss(numerator: Tensor, denominator: Tensor) -> Tensor:
 def _compare(states: Tensor, targets: Tensor, head: nn.Linear) -> tuple[Tensor, Tensor]:
     logits = head(states).float()
     return functional.cross_entropy(logits, targets, reduction="none"), logits.argmax(dim=-1) == targets
+
+
+def _name(states: Tensor, words: Tensor, head: nn.Linear) -> Tensor:
+    """Return the (codes,) mean cross-entropy of the words of each."""
+    scores = head(states).float().log_softmax(dim=-1)
+    there = words != IGNORE
+    total: Tensor = (scores.gather(1, words.clamp_min(0)) * there).sum(dim=-1)
+    return -total / there.sum(dim=-1)

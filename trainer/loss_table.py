@@ -61,7 +61,7 @@ def tabulate(loss: MaskedLoss, labels: Tensor, tasks: Tensor, times: Tensor, gro
 
 
 def summarise_grounding(sums: Tensor) -> dict[str, float]:
-    """Return the mean loss of the words that codes show, of added `MaskedLoss.grounding`; nothing where there were none."""
+    """Return the mean loss of what codes show, of added `MaskedLoss.grounding`; nothing where there were none."""
     loss, count = sums.tolist()
     return {"loss/grounding": loss / count} if count else {}
 

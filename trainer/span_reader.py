@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from omniforge.pipeline.storage import StorageError, Store
 from omniforge.tokenizers.vocabulary import Vocabulary
+from omniforge.trainer.corruption import IGNORE
 from omniforge.trainer.mixture import STREAMS, stream_of
 from omniforge.trainer.spans import DataError, Shard, SpanTable
 
 _TAR_BLOCK = 512
 _CHECKSUM = slice(148, 156)
-_NOTHING: NDArray[np.int64] = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,8 +33,8 @@ class StoredSample:
         loss_spans: (start, stop) of what is supervised.
         continuous: (start, stop) of positions whose embeddings the speech encoder gives, a pair for each clip.
         features: float16 (frames, 560) of each clip.
-        grounding: What codes of its pictures show, as (positions, words): ids of words at those positions, one of each a
-            pair, positions ascending.
+        grounded: (codes,) int64 positions of codes of its pictures of which it is known what they show.
+        words: (codes, most words) int64 ids of the words for it, `IGNORE` behind the last one of each.
     """
 
     key: str
@@ -43,7 +43,8 @@ class StoredSample:
     loss_spans: tuple[tuple[int, int], ...]
     continuous: tuple[tuple[int, int], ...]
     features: tuple[NDArray[np.float16], ...]
-    grounding: tuple[NDArray[np.int64], NDArray[np.int64]] = (_NOTHING, _NOTHING)
+    grounded: NDArray[np.int64]
+    words: NDArray[np.int64]
 
 
 def read_span(store: Store, table: SpanTable, number: int, split: str, vocabulary: Vocabulary) -> tuple[StoredSample, ...]:
@@ -150,10 +151,9 @@ def _sample(key: str, files: dict[str, memoryview], split: str, longest: int, vo
     loss_spans = tuple((int(start), int(stop)) for start, stop in document["loss_spans"])
     if not loss_spans or any(not 0 <= start < stop <= len(ids) for start, stop in loss_spans):
         raise ValueError(f"{key} supervises {list(loss_spans)} of {len(ids)} ids")
-    grounding = _grounding(document.get("grounding", []))
-    for found, limit in zip(grounding, (len(ids), vocabulary.size), strict=True):
-        if found.min(initial=0) < 0 or found.max(initial=0) >= limit:
-            raise ValueError(f"{key} says what is shown behind its {len(ids)} ids, or in words that are not of its vocabulary")
+    told: list[list[int]] = document.get("grounding", [])
+    if any(not 0 <= place < len(ids) or not words or min(words) < 0 or max(words) >= vocabulary.size for place, *words in told):
+        raise ValueError(f"{key} says what is shown behind its {len(ids)} ids, or in words that are not of its vocabulary")
     media = sum(span["stop"] - span["start"] for span in document["spans"] if span["modality"] != "text")
     return StoredSample(
         key=key,
@@ -162,14 +162,17 @@ def _sample(key: str, files: dict[str, memoryview], split: str, longest: int, vo
         loss_spans=loss_spans,
         continuous=tuple((span["start"], span["stop"]) for span in document["spans"] if span["continuous"]),
         features=tuple(np.load(io.BytesIO(data)) for name, data in files.items() if ".fbank" in name),
-        grounding=grounding,
+        grounded=np.array([place for place, *_ in told], dtype=np.int64),
+        words=_rectangle([words for _, *words in told]),
     )
 
 
-def _grounding(told: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Read `[[position, word, word ...], ...]` as pairs."""
-    pairs = np.array([(position, word) for position, *words in told for word in words], dtype=np.int64).reshape(-1, 2)
-    return pairs[:, 0], pairs[:, 1]
+def _rectangle(lists: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """Lay lists of ids below each other, `IGNORE` behind the shorter ones."""
+    rectangle = np.full((len(lists), max(map(len, lists), default=0)), IGNORE, dtype=np.int64)
+    for row, ids in zip(rectangle, lists, strict=True):
+        row[: len(ids)] = ids
+    return rectangle
 
 
 def _read_ids(data: memoryview, key: str) -> NDArray[np.uint32]:

@@ -158,13 +158,12 @@ def training_sample(draw: Draw, level: float, loader: Loader, config: BatchConfi
     corrupted = corrupt(config.objective, ids, labels, level, tokens, generator, tail_ratio)
     if config.equal_weights:
         corrupted = replace(corrupted, weights=(corrupted.weights > 0).float())
-    grounded, words = sample.grounding
     return TrainingSample(
         corrupted=_weighed(corrupted, loader.vocabulary, config),
         task=sample.stream,
         speech=speech,
-        grounded=torch.from_numpy(grounded),
-        words=torch.from_numpy(words),
+        grounded=torch.from_numpy(sample.grounded),
+        words=torch.from_numpy(sample.words),
         grounding_weight=config.grounding,
     )
 

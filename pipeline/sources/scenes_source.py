@@ -64,7 +64,10 @@ class Scenes:
     no relation to ask about and a fifth no size.
 
     With `lists` one more question about each scene asks for everything in it from left to right (`scenes_language.listing`):
-    some ten words that have to be seen for the tokens of one picture. It is of the kind `chat` too.
+    some ten words that have to be seen for the tokens of one picture. It is of the kind `chat` too; where it asks for nothing
+    but a description its sample is of the task `caption`.
+
+    Every record with a picture says in `regions` what lies where in it, so that a training can ask codes what they show.
 
     `most_objects` leaves out the scenes of `count` that have more: a fifth have one object, a fifth two, and so on to five. In
     scenes of one object nothing has to be found before it can be looked at.

@@ -69,11 +69,12 @@ def test_a_batch_moves_with_its_speech() -> None:
     assert packed.audio.features.is_meta
 
 
-def test_what_codes_show_lies_where_the_sample_lies_and_words_share_the_weight_of_their_code() -> None:
-    told = replace(sample(4), grounded=torch.tensor([1, 1, 2]), words=torch.tensor([7, 8, 9]), grounding_weight=3.0)
-    grounding = assemble([[sample(4)], [sample(3), told]], 8, PAD).grounding
+def test_what_codes_show_lies_where_the_sample_lies() -> None:
+    told = replace(sample(4), grounded=torch.tensor([1, 2]), words=torch.tensor([[7, 8], [9, IGNORE]]), grounding_weight=3.0)
+    other = replace(sample(4), grounded=torch.tensor([0]), words=torch.tensor([[6]]), grounding_weight=1.0)
+    grounding = assemble([[other], [sample(3), told]], 8, PAD).grounding
     assert grounding is not None
-    assert grounding.rows.tolist() == [1, 1, 1]
-    assert grounding.columns.tolist() == [4, 4, 5]
-    assert grounding.words.tolist() == [7, 8, 9]
-    assert grounding.weights.tolist() == [1.5, 1.5, 3.0]
+    assert grounding.rows.tolist() == [0, 1, 1]
+    assert grounding.columns.tolist() == [0, 4, 5]
+    assert grounding.words.tolist() == [[6, IGNORE], [7, 8], [9, IGNORE]]
+    assert grounding.weights.tolist() == [1, 3, 3]

@@ -12,6 +12,7 @@ from token_datasets import VOCABULARY, grounded, made_dataset, make_sample, publ
 
 from omniforge.pipeline.reference import Dataset
 from omniforge.pipeline.storage import LocalStore
+from omniforge.trainer.corruption import IGNORE
 from omniforge.trainer.loader import Loader, LoaderConfig, NoSamplesError, PackedRow, Position
 from omniforge.trainer.span_reader import StoredSample
 from omniforge.trainer.spans import DataError
@@ -179,13 +180,18 @@ def test_what_codes_show_is_read_as_it_was_told(tmp_path: Path) -> None:
     told = grounded(make_sample("asr", 1))
     silent = make_sample("asr", 2)
     found = flat_samples(loader(publish_samples(tmp_path, {"one": [told, silent]})))
-    positions, words = found[told.key].grounding
-    assert list(zip(positions.tolist(), words.tolist(), strict=True)) == list(told.grounding)
-    assert found[silent.key].grounding[0].size == 0
+    read = found[told.key]
+    assert list(zip(read.grounded.tolist(), read.words[:, 0].tolist(), strict=True)) == list(told.grounding)
+    assert found[silent.key].grounded.size == 0
 
 
-@pytest.mark.parametrize("wrong", [(10_000, 1), (1, 10_000), (-1, 1)])
-def test_what_is_shown_nowhere_or_in_no_word_is_an_error(tmp_path: Path, wrong: tuple[int, int]) -> None:
+def test_codes_may_show_what_takes_words_of_different_number(tmp_path: Path) -> None:
+    told = replace(make_sample("asr", 1), grounding=((1, 5), (2, 6, 7)))
+    assert flat_samples(loader(publish_samples(tmp_path, {"one": [told]})))[told.key].words.tolist() == [[5, IGNORE], [6, 7]]
+
+
+@pytest.mark.parametrize("wrong", [(10_000, 1), (1, 10_000), (-1, 1), (1,)])
+def test_what_is_shown_nowhere_or_in_no_word_is_an_error(tmp_path: Path, wrong: tuple[int, ...]) -> None:
     broken = replace(make_sample("asr", 1), grounding=(wrong,))
     with pytest.raises(DataError, match=f"{broken.key} says what is shown"):
         list(loader(publish_samples(tmp_path, {"one": [broken]})).epoch(0))
