@@ -12,7 +12,12 @@ _CODE_SIDE = 16
 
 def written_regions(regions: Sequence[Region]) -> str:
     """Write regions as the column `regions` has them: `small red star @ 0.1 0.2 0.3 0.4; large blue ring @ ...`."""
-    return "; ".join(f"{region.words} @ {' '.join(f'{edge:g}' for edge in region.box)}" for region in regions)
+    return "; ".join(f"{region.words} @ {' '.join(map(_written, region.box))}" for region in regions)
+
+
+def _written(edge: float) -> str:
+    """Write a fraction with four digits at most, never with an exponent."""
+    return f"{edge:.4f}".rstrip("0").rstrip(".")
 
 
 def read_regions(text: str) -> tuple[Region, ...]:

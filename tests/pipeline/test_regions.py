@@ -10,7 +10,7 @@ from omniforge.pipeline.sources.scenes_source import Scenes
 from omniforge.schemas.index import REGIONS
 from omniforge.schemas.record import Region
 
-EDGES = st.integers(0, 1000).map(lambda thousandths: thousandths / 1000)
+EDGES = st.integers(0, 10_000).map(lambda parts: parts / 10_000)
 WORDS = st.lists(st.sampled_from(["red", "star", "2", "café"]), min_size=1, max_size=3).map(" ".join)
 SOME_REGIONS = st.lists(st.builds(Region, WORDS, st.tuples(EDGES, EDGES, EDGES, EDGES)), min_size=1, max_size=4)
 
