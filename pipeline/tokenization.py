@@ -281,11 +281,11 @@ def ground(sample: Sample, plan: SamplePlan, shown: Sequence[ShownCode], text: T
     Of a word it is the first id that it has as an answer. A picture that has to be drawn tells nothing: that would be its
     request's work.
     """
-    pictures = [span for span in sample.spans if span.modality == "image" and span.role == "user" and span.media is not None]
+    pictures = [span for span in sample.spans if span.modality == "image"]
     return tuple(
         (span.start + code.index, *(text.encode(word)[0] for word in code.words))
-        for span in pictures
-        if plan.pictures[span.media or 0].media == SHOWN
+        for span, placed in zip(pictures, plan.pictures, strict=True)
+        if placed.turn == "user" and placed.media == SHOWN
         for code in shown
     )
 

@@ -153,7 +153,7 @@ def _sample(key: str, files: dict[str, memoryview], split: str, longest: int, vo
         raise ValueError(f"{key} supervises {list(loss_spans)} of {len(ids)} ids")
     told: list[list[int]] = document.get("grounding", [])
     if any(not 0 <= place < len(ids) or not words or min(words) < 0 or max(words) >= vocabulary.size for place, *words in told):
-        raise ValueError(f"{key} says what is shown behind its {len(ids)} ids, or in words that are not of its vocabulary")
+        raise ValueError(f"{key} says what is shown behind its {len(ids)} ids, or in no word of its vocabulary")
     media = sum(span["stop"] - span["start"] for span in document["spans"] if span["modality"] != "text")
     return StoredSample(
         key=key,
