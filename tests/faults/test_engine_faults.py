@@ -190,7 +190,8 @@ def test_an_actor_started_for_a_run_is_gone_after_it(tmp_path: Path) -> None:
 def test_workers_wait_for_their_next_task(tmp_path: Path) -> None:
     folder = str(tmp_path)
 
-    @ray.remote(num_cpus=0.5)
+    # They ask for no CPU, for actors of the tests before may hold some a little longer.
+    @ray.remote(num_cpus=0)
     def process() -> int:
         # Until all are there nobody is done, or a quick worker would take the task of one that is slow to start.
         Path(folder, str(os.getpid())).touch()
@@ -198,7 +199,7 @@ def test_workers_wait_for_their_next_task(tmp_path: Path) -> None:
             time.sleep(0.1)
         return os.getpid()
 
-    began = set(ray.get([process.remote() for _ in range(4)], timeout=100))
+    began = set(ray.get([process.remote() for _ in range(4)], timeout=300))
     assert len(began) == 4
     time.sleep(5)
     assert {pid for pid in began if psutil.pid_exists(pid)} == began
