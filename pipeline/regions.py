@@ -1,10 +1,10 @@
-"""What lies where in a picture, as a record tells it, and which codes of the picture show it."""
+"""What lies where in a picture and which words mean it, as a record tells it, and which codes of the picture show it."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from omniforge.schemas.record import Region
+from omniforge.schemas.record import Mention, Region
 
 _CODE_SIDE = 16
 """Pixels of the side of what a code stands for."""
@@ -28,6 +28,21 @@ def read_regions(text: str) -> tuple[Region, ...]:
         left, top, right, bottom = (float(number) for number in numbers.split())
         regions.append(Region(words, (left, top, right, bottom)))
     return tuple(regions)
+
+
+def written_mentions(mentions: Sequence[Mention]) -> str:
+    """Write mentions as the column `mentions` has them: `big stars = large star + red; objects = + two`."""
+    return "; ".join(" ".join((one.phrase, "=", *one.told, "+", *one.found)) for one in mentions)
+
+
+def read_mentions(text: str) -> tuple[Mention, ...]:
+    """Read what `written_mentions` wrote; the column's contract lets nothing else in."""
+    mentions = []
+    for part in text.split("; "):
+        phrase, _, words = part.partition(" =")
+        told, _, found = words.partition(" +")
+        mentions.append(Mention(phrase, tuple(told.split()), tuple(found.split())))
+    return tuple(mentions)
 
 
 @dataclass(frozen=True, slots=True)

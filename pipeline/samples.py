@@ -27,7 +27,8 @@ class TokenSample:
     """A laid-out sample of a record.
 
     `features` are float32 [T, 560], one for each continuous sound in order. `grounding` has (position, word id, word id ...)
-    for each code of which the record says what it shows, positions ascending.
+    for each code of which the record says what it shows and each phrase of which it says what it tells, positions ascending,
+    `mentions` the same for each phrase of which it says what is true of all that is meant.
     """
 
     task: str
@@ -37,6 +38,7 @@ class TokenSample:
     vocabulary: str
     features: tuple[NDArray[np.float32], ...] = ()
     grounding: tuple[tuple[int, ...], ...] = ()
+    mentions: tuple[tuple[int, ...], ...] = ()
 
     @property
     def key(self) -> str:
@@ -92,8 +94,9 @@ def _tar_files(sample: TokenSample) -> list[tuple[str, bytes]]:
         "parents": list(record.parents),
         "license": record.license,
     }
-    if sample.grounding:
-        document["grounding"] = [list(pair) for pair in sample.grounding]
+    for name, named in (("grounding", sample.grounding), ("mentions", sample.mentions)):
+        if named:
+            document[name] = [list(pair) for pair in named]
     features = sample.features
     text = json.dumps(document, ensure_ascii=False, sort_keys=True, allow_nan=False)
     return [

@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from omniforge.pipeline.engine import Operator, Row, Step
+from omniforge.pipeline.grounding import SHOWN, ground
 from omniforge.pipeline.media import read_record
 from omniforge.pipeline.plan import Unit, make_unit
 from omniforge.pipeline.reference import Dataset
-from omniforge.pipeline.regions import ShownCode, read_regions, shown_codes
+from omniforge.pipeline.regions import ShownCode, read_mentions, read_regions, shown_codes
 from omniforge.pipeline.samples import TokenSample, commit_samples
 from omniforge.pipeline.storage import Store
 from omniforge.pipeline.tasks import Placed, SamplePlan, plan_samples
 from omniforge.pipeline.units import media_units, unit_rows
-from omniforge.schemas.record import MediaFile, Record, Refusal
+from omniforge.schemas.record import MediaFile, Mention, Record, Refusal
 from omniforge.tokenizers import registry
-from omniforge.tokenizers.chat import Sample, SpeechCodes, SpeechFeatures, lay_out
+from omniforge.tokenizers.chat import SpeechCodes, SpeechFeatures, lay_out
 from omniforge.tokenizers.pictures import resize_and_crop
 from omniforge.tokenizers.sensevoice.features import Cmvn, features, frames, read_cmvn
 from omniforge.tokenizers.text import TextTokenizer
@@ -31,9 +32,6 @@ from omniforge.tokenizers.vocabulary import Vocabulary, VocabularyLayout
 SPEECH_RATE = 16_000
 QUERY_POSITIONS = 4
 """Vectors that SenseVoice puts before the frames (SPEC.md section 7)."""
-
-SHOWN = "image"
-"""Role of the picture that `regions` are of."""
 
 SAMPLES_VERSION = "1"
 """Raise it when the same record and tokenizers would give other samples."""
@@ -210,6 +208,11 @@ def _shown(record: Record, config: TokenizeConfig) -> tuple[ShownCode, ...]:
     return shown_codes(read_regions(regions), picture.width, picture.height, config.understanding)
 
 
+def _mentions(record: Record) -> tuple[Mention, ...]:
+    mentions = record.measures.get("mentions")
+    return read_mentions(mentions) if isinstance(mentions, str) else ()
+
+
 def _resolution(placed: Placed, config: TokenizeConfig) -> int:
     return config.understanding if placed.turn == "user" else config.generation
 
@@ -259,6 +262,7 @@ def encode(unit: Decoded, tokenizers: Tokenizers, config: TokenizeConfig) -> lis
                 detail = f"{len(sample.ids)} tokens, at most {config.max_length}"
                 outcomes.append(_refused(record, "over_length", detail, plan.task))
                 continue
+            named = ground(sample, plan, shown, _mentions(record), tokenizers.text)
             outcomes.append(
                 TokenSample(
                     task=plan.task,
@@ -269,25 +273,11 @@ def encode(unit: Decoded, tokenizers: Tokenizers, config: TokenizeConfig) -> lis
                     features=tuple(
                         _features(wave, tokenizers.cmvn) for wave, listened in zip(waves, heard, strict=True) if listened
                     ),
-                    grounding=ground(sample, plan, shown, tokenizers.text),
+                    grounding=named.shown,
+                    mentions=named.meant,
                 )
             )
     return outcomes
-
-
-def ground(sample: Sample, plan: SamplePlan, shown: Sequence[ShownCode], text: TextTokenizer) -> tuple[tuple[int, ...], ...]:
-    """Say at which positions of a sample, in codes that a user shows, what is to be seen: position, ids of words.
-
-    Of a word it is the first id that it has as an answer. A picture that has to be drawn tells nothing: that would be its
-    request's work.
-    """
-    pictures = [span for span in sample.spans if span.modality == "image"]
-    return tuple(
-        (span.start + code.index, *(text.encode(word)[0] for word in code.words))
-        for span, placed in zip(pictures, plan.pictures, strict=True)
-        if placed.turn == "user" and placed.media == SHOWN
-        for code in shown
-    )
 
 
 def _features(wave: NDArray[np.float32], cmvn: Cmvn | None) -> NDArray[np.float32]:

@@ -26,6 +26,10 @@ _REGION = r"[^;@]*\w[^;@]* @( (0(\.\d+)?|1(\.0+)?)){4}"
 REGIONS = rf"^{_REGION}(; {_REGION})*$"
 """What lies where in the record's `image`: words, and a box as fractions of its sides, left, top, right, bottom."""
 
+_MENTION = r"[^;=+]*\w[^;=+]* =( \w+)* \+( \w+)*"
+MENTIONS = rf"^{_MENTION}(; {_MENTION})*$"
+"""Which phrases of a user's words mean what is in the picture: the phrase, the words that it tells, and those found there."""
+
 
 class RecordIndex(pa.DataFrameModel):
     """A row per record of the media layer."""
@@ -61,6 +65,7 @@ class RecordIndex(pa.DataFrameModel):
     peak_db: float = pa.Field(nullable=True)
     words_per_second: float = pa.Field(ge=0, nullable=True)
     regions: str = pa.Field(nullable=True, str_matches=REGIONS)
+    mentions: str = pa.Field(nullable=True, str_matches=MENTIONS)
     unit: str
     shard: str
     members: pl.List = pa.Field(dtype_kwargs={"inner": MEMBER})
@@ -86,5 +91,6 @@ MEASURES = (
     "peak_db",
     "words_per_second",
     "regions",
+    "mentions",
 )
 """The columns that `Record.measures` may fill."""

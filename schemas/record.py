@@ -44,6 +44,19 @@ class Region:
     box: tuple[float, float, float, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A phrase of a user's words that means something in the picture.
+
+    `told` are the words for it that follow from the phrase alone, each a single one, and `found` those that only the picture
+    tells: of "the big stars" `large` and `star`, and perhaps `red`.
+    """
+
+    phrase: str
+    told: tuple[str, ...]
+    found: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRecord:
     """One record as a source read it: fields in place, media undecoded, nothing judged but the structure.

@@ -47,11 +47,11 @@ def make_sample(task: str, number: int, split: str = "train", longest: int = 40)
 
 
 def grounded(sample: TokenSample) -> TokenSample:
-    """Say that every speech or picture code of a sample's prompt shows the text id that its answer has for it."""
+    """Say that every code of a sample's prompt shows, and means a layer later, the text id that its answer has for it."""
     (asked, said) = sample.sample.spans
     answer = sample.sample.ids[said.start : said.stop]
     told = tuple((asked.start + place, int(word)) for place, word in enumerate(answer))
-    return replace(sample, grounding=told)
+    return replace(sample, grounding=told, mentions=told)
 
 
 def _first_id(task: str) -> int:

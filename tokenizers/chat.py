@@ -147,6 +147,11 @@ def _pieces(content: str) -> Iterator[str]:
     return (piece for piece in _TAGS.split(content) if piece)
 
 
+def text_pieces(messages: Sequence[Message]) -> list[str]:
+    """Return the texts of the text spans of a sample that `lay_out` makes of these messages, in their order."""
+    return [piece for message in messages for piece in _pieces(message.content) if piece not in (IMAGE_TAG, AUDIO_TAG)]
+
+
 def _check_tags(messages: Sequence[Message], images: int, speeches: int) -> None:
     for number, message in enumerate(messages):
         if message.role not in _ROLES:

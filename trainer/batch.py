@@ -37,17 +37,19 @@ class TrainingSample:
         corrupted: The sample.
         task: Number of its task.
         speech: Its clips.
-        grounded: (codes,) int64 positions of codes of which it is known what they show.
-        words: (codes, most words) int64 ids of the words for it, `IGNORE` behind the last one of each.
-        grounding_weight: What a code weighs in the loss, all its words together.
+        grounded: (named,) int64 positions of which it is known what they mean.
+        later: (named,) int64, 0 where they mean it halfway through the layers, 1 where a layer later (`loss.Grounding`).
+        words: (named, most words) int64 ids of the words for it, `IGNORE` behind the last one of each.
+        grounding_weights: What a position weighs in the loss, all its words together, halfway and a layer later.
     """
 
     corrupted: Corrupted
     task: int
     speech: tuple[SpeechInput, ...] = ()
     grounded: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+    later: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
     words: Tensor = field(default_factory=lambda: torch.zeros(0, 0, dtype=torch.int64))
-    grounding_weight: float = 0.0
+    grounding_weights: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ class PackedBatch:
         positions: int64, from 0 in every sample.
         document_ids: int64 number of the sample in its row, `PADDING` at the end of the row.
         audio: Continuous speech of all samples, None where there is none.
-        grounding: What codes show, None where nothing is known or it weighs nothing.
+        grounding: What codes show and phrases mean, None where nothing is known or it weighs nothing.
     """
 
     input_ids: Tensor
@@ -120,8 +122,7 @@ def assemble(rows: Sequence[Sequence[TrainingSample]], length: int, pad_id: int)
             positions[row, start:stop] = torch.arange(stop - start)
             documents[row, start:stop] = document
             clips += [(speech, row, _place(speech, start, stop)) for speech in packed.speech]
-            if packed.grounding_weight and len(packed.grounded):
-                grounded.append((packed, row, start))
+            grounded.append((packed, row, start))
             start = stop
     return PackedBatch(
         input_ids=ids,
@@ -132,19 +133,24 @@ def assemble(rows: Sequence[Sequence[TrainingSample]], length: int, pad_id: int)
         positions=positions,
         document_ids=documents,
         audio=_collect(clips) if clips else None,
-        grounding=_ground(grounded) if grounded else None,
+        grounding=_ground(grounded),
     )
 
 
-def _ground(samples: Sequence[tuple[TrainingSample, int, int]]) -> Grounding:
-    """Collect what the codes of samples show that begin at columns of rows."""
-    most = max(sample.words.shape[1] for sample, _, _ in samples)
-    return Grounding(
-        rows=torch.cat([torch.full_like(sample.grounded, row) for sample, row, _ in samples]),
-        columns=torch.cat([sample.grounded + start for sample, _, start in samples]),
-        words=torch.cat([pad(sample.words, (0, most - sample.words.shape[1]), value=IGNORE) for sample, _, _ in samples]),
-        weights=torch.cat([torch.full(sample.grounded.shape, sample.grounding_weight) for sample, _, _ in samples]),
-    )
+def _ground(samples: Sequence[tuple[TrainingSample, int, int]]) -> Grounding | None:
+    """Collect what positions of samples mean that begin at columns of rows, as far as it weighs something."""
+    most = max((sample.words.shape[1] for sample, _, _ in samples), default=0)
+    parts = []
+    for sample, row, start in samples:
+        weights = torch.tensor(sample.grounding_weights)[sample.later]
+        asked = weights > 0
+        columns = sample.grounded[asked] + start
+        words = pad(sample.words[asked], (0, most - sample.words.shape[1]), value=IGNORE)
+        parts.append((torch.full_like(columns, row), columns, sample.later[asked], words, weights[asked]))
+    if not any(len(columns) for _, columns, *_ in parts):
+        return None
+    rows, columns, later, words, weights = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+    return Grounding(rows=rows, columns=columns, later=later, words=words, weights=weights)
 
 
 def _place(speech: SpeechInput, start: int, stop: int) -> int:

@@ -19,7 +19,7 @@ Precision = Literal["float32", "bfloat16"]
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """Loss of a step over all processes, and this process's losses by group and of what codes show (`MaskedLoss`)."""
+    """Loss of a step over all processes, and this process's losses by group and of what positions mean (`MaskedLoss`)."""
 
     loss: float
     table: Tensor
@@ -58,7 +58,7 @@ def accumulate(
     denominator = step_denominator(torch.stack([batch.weight for batch in micro]).sum().to(device))
     numerator = torch.zeros((), device=device)
     table = torch.zeros(groups.shape, dtype=torch.float64, device=device)
-    grounding = torch.zeros(2, dtype=torch.float64, device=device)
+    grounding = torch.zeros(2, 2, dtype=torch.float64, device=device)
     for batch in micro:
         placed = batch.to(device)
         loss = forward(model, placed, precision)

@@ -69,7 +69,7 @@ class StageRun:
     grounding: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
-        self.grounding = torch.zeros(2, dtype=torch.float64, device=self.processes.device)
+        self.grounding = torch.zeros(2, 2, dtype=torch.float64, device=self.processes.device)
         self.table = torch.zeros(self.groups.shape, dtype=torch.float64, device=self.processes.device)
 
 
@@ -283,6 +283,7 @@ def settings_of(config: TrainConfig, stage: Stage, model: Dream) -> dict[str, An
         "fully_masked": config.batch.fully_masked,
         "equal_weights": config.batch.equal_weights,
         "grounding": config.batch.grounding,
+        "mentions": config.batch.mentions,
         "precision": config.precision,
         "compile": config.compile,
         "model": asdict(model.config),

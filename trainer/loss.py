@@ -25,8 +25,8 @@ class MaskedLoss:
         losses: (M,) float32 cross-entropies, unweighted and detached.
         hits: (M,) bool, whether the likeliest token was the right one.
         selected: (rows, length) bool, the labels' places; `losses` follow them in row-major order.
-        grounding: (2,) float32, sum of the cross-entropies of the words that codes show, a mean for each code, and how many
-            codes; detached.
+        grounding: (2, 2) float32, for what positions mean halfway and for what a layer later: sum of the cross-entropies of the
+            words, a mean for each position, and how many positions; detached.
     """
 
     numerator: Tensor
@@ -39,17 +39,19 @@ class MaskedLoss:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grounding:
-    """What codes of pictures show, in words.
+    """What codes of pictures show and phrases mean, in words.
 
     Attributes:
-        rows: (codes,) int64 batch row of each code.
-        columns: (codes,) int64 its position in that row.
-        words: (codes, most words) int64 ids of its words, `IGNORE` behind the last one.
-        weights: (codes,) float32 weight of the code in the loss.
+        rows: (named,) int64 batch row of each position.
+        columns: (named,) int64 its place in that row.
+        later: (named,) int64, 0 for what it means halfway through the layers, 1 for what it means a layer later.
+        words: (named, most words) int64 ids of its words, `IGNORE` behind the last one.
+        weights: (named,) float32 weight of the position in the loss.
     """
 
     rows: Tensor
     columns: Tensor
+    later: Tensor
     words: Tensor
     weights: Tensor
 
@@ -95,7 +97,7 @@ def masked_cross_entropy(labels: Tensor, weights: Tensor, logit_rows: int = LOGI
             losses=losses.detach(),
             hits=torch.cat([hits for _, hits in chunks]),
             selected=selected,
-            grounding=losses.new_zeros(2),
+            grounding=losses.new_zeros(2, 2),
         )
 
     return readout
@@ -111,6 +113,10 @@ def grounded_cross_entropy(
     same head that writes words: deep supervision (Lee et al. 2015, arXiv 1409.5185) with the model's own vocabulary, as the
     logit lens reads it. Nothing is added to the model, and nothing to what is asked of it once it is trained.
 
+    A phrase of a question is asked twice. Halfway it has to name what it tells by itself ("the big stars": large, star), which
+    makes it alike to the codes that show such a thing; a layer later also what is found there (red). Which of several things a
+    question is about is learnt from its answers alone as slowly as what they look like.
+
     Args:
         labels: As in `masked_cross_entropy`.
         weights: As there.
@@ -118,13 +124,13 @@ def grounded_cross_entropy(
         logit_rows: Positions per chunk.
 
     Returns:
-        A readout of (2, rows, length, hidden_size) hidden states: the last ones, and those of halfway.
+        A readout of (3, rows, length, hidden_size) hidden states: the last ones, those of halfway, those of a layer later.
     """
     compare = masked_cross_entropy(labels, weights, logit_rows)
 
     def readout(hidden: Tensor, head: nn.Linear) -> MaskedLoss:
         loss = compare(hidden[0], head)
-        states = hidden[1][grounding.rows, grounding.columns]
+        states = hidden[1 + grounding.later, grounding.rows, grounding.columns]
         chunks = zip(torch.split(states, logit_rows), torch.split(grounding.words, logit_rows), strict=True)
         losses = torch.cat(
             [checkpoint(_name, part, words, head, use_reentrant=False, preserve_rng_state=False) for part, words in chunks]
@@ -133,7 +139,9 @@ def grounded_cross_entropy(
             loss,
             numerator=loss.numerator + (losses * grounding.weights).sum(),
             denominator=loss.denominator + grounding.weights.sum(),
-            grounding=torch.stack((losses.detach().sum(), losses.new_tensor(len(losses)))),
+            grounding=losses.new_zeros(2, 2).index_add(
+                0, grounding.later, torch.stack((losses.detach(), torch.ones_like(losses)), dim=1)
+            ),
         )
 
     return readout
@@ -168,7 +176,7 @@ def _compare(states: Tensor, targets: Tensor, head: nn.Linear) -> tuple[Tensor, 
 
 
 def _name(states: Tensor, words: Tensor, head: nn.Linear) -> Tensor:
-    """Return the (codes,) mean cross-entropy of the words of each."""
+    """Return the (named,) mean cross-entropy of the words of each position."""
     scores = head(states).float().log_softmax(dim=-1)
     there = words != IGNORE
     total: Tensor = (scores.gather(1, words.clamp_min(0)) * there).sum(dim=-1)

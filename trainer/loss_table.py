@@ -61,9 +61,9 @@ def tabulate(loss: MaskedLoss, labels: Tensor, tasks: Tensor, times: Tensor, gro
 
 
 def summarise_grounding(sums: Tensor) -> dict[str, float]:
-    """Return the mean loss of what codes show, of added `MaskedLoss.grounding`; nothing where there were none."""
-    loss, count = sums.tolist()
-    return {"loss/grounding": loss / count} if count else {}
+    """Return the mean losses of what positions mean, of added `MaskedLoss.grounding`; nothing where there were none."""
+    named = zip(("loss/grounding", "loss/mentions"), sums.tolist(), strict=True)
+    return {name: loss / count for name, (loss, count) in named if count}
 
 
 def summarise(table: Tensor, groups: LossGroups) -> dict[str, float]:

@@ -33,8 +33,9 @@ class StoredSample:
         loss_spans: (start, stop) of what is supervised.
         continuous: (start, stop) of positions whose embeddings the speech encoder gives, a pair for each clip.
         features: float16 (frames, 560) of each clip.
-        grounded: (codes,) int64 positions of codes of its pictures of which it is known what they show.
-        words: (codes, most words) int64 ids of the words for it, `IGNORE` behind the last one of each.
+        grounded: (named,) int64 positions of codes of which it is known what they show, and of phrases what they mean.
+        later: (named,) int64, 1 for what a phrase means once it is looked up in the picture, else 0.
+        words: (named, most words) int64 ids of the words for it, `IGNORE` behind the last one of each.
     """
 
     key: str
@@ -44,6 +45,7 @@ class StoredSample:
     continuous: tuple[tuple[int, int], ...]
     features: tuple[NDArray[np.float16], ...]
     grounded: NDArray[np.int64]
+    later: NDArray[np.int64]
     words: NDArray[np.int64]
 
 
@@ -151,9 +153,11 @@ def _sample(key: str, files: dict[str, memoryview], split: str, longest: int, vo
     loss_spans = tuple((int(start), int(stop)) for start, stop in document["loss_spans"])
     if not loss_spans or any(not 0 <= start < stop <= len(ids) for start, stop in loss_spans):
         raise ValueError(f"{key} supervises {list(loss_spans)} of {len(ids)} ids")
-    told: list[list[int]] = document.get("grounding", [])
+    shown: list[list[int]] = document.get("grounding", [])
+    meant: list[list[int]] = document.get("mentions", [])
+    told = shown + meant
     if any(not 0 <= place < len(ids) or not words or min(words) < 0 or max(words) >= vocabulary.size for place, *words in told):
-        raise ValueError(f"{key} says what is shown behind its {len(ids)} ids, or in no word of its vocabulary")
+        raise ValueError(f"{key} says what is shown or meant behind its {len(ids)} ids, or in no word of its vocabulary")
     media = sum(span["stop"] - span["start"] for span in document["spans"] if span["modality"] != "text")
     return StoredSample(
         key=key,
@@ -163,6 +167,7 @@ def _sample(key: str, files: dict[str, memoryview], split: str, longest: int, vo
         continuous=tuple((span["start"], span["stop"]) for span in document["spans"] if span["continuous"]),
         features=tuple(np.load(io.BytesIO(data)) for name, data in files.items() if ".fbank" in name),
         grounded=np.array([place for place, *_ in told], dtype=np.int64),
+        later=np.repeat(np.arange(2), (len(shown), len(meant))),
         words=_rectangle([words for _, *words in told]),
     )
 

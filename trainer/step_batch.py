@@ -30,7 +30,9 @@ class BatchConfig:
         equal_weights: Let every label count alike, as it does in `reference`. In `mdm` the 1 / time of the likelihood bound
             makes a few labels of hardly masked samples most of a small step.
         grounding: Weight, in the loss, of each code of a picture of which the data knows what it shows (`regions` of the
-            record): halfway through the layers it has to name that (`loss.grounded_cross_entropy`). At 0 it is not asked.
+            record), and of each phrase of which it knows what it tells (`mentions`): halfway through the layers it has to name
+            that (`loss.grounded_cross_entropy`). At 0 it is not asked.
+        mentions: Weight of each phrase of which the data knows what it means: a layer later it has to name that.
     """
 
     rows: int = 8
@@ -42,14 +44,16 @@ class BatchConfig:
     fully_masked: float = 0.0
     equal_weights: bool = False
     grounding: float = 0.0
+    mentions: float = 0.0
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.micro_rows < 1:
             raise ValueError(f"batch: rows {self.rows} and micro_rows {self.micro_rows} are at least 1")
         if not 0 <= self.fully_masked <= 1:
             raise ValueError(f"batch: fully_masked is {self.fully_masked}; it is a share of the samples, from 0 to 1")
-        if not (self.grounding >= 0 and math.isfinite(self.grounding)):
-            raise ValueError(f"batch: grounding is {self.grounding}; give 0, or about 1 for codes that weigh as much as words")
+        for name, weight in (("grounding", self.grounding), ("mentions", self.mentions)):
+            if not (weight >= 0 and math.isfinite(weight)):
+                raise ValueError(f"batch: {name} is {weight}; give 0, or about 1 to weigh as much as a word of an answer")
         if min(self.image_weight, self.speech_weight) <= 0:
             raise ValueError(
                 f"batch: image_weight {self.image_weight} and speech_weight {self.speech_weight} have to be above 0; to learn "
@@ -163,8 +167,9 @@ def training_sample(draw: Draw, level: float, loader: Loader, config: BatchConfi
         task=sample.stream,
         speech=speech,
         grounded=torch.from_numpy(sample.grounded),
+        later=torch.from_numpy(sample.later),
         words=torch.from_numpy(sample.words),
-        grounding_weight=config.grounding,
+        grounding_weights=(config.grounding, config.mentions),
     )
 
 

@@ -45,7 +45,7 @@ def validate(
         return {}
     model.eval()
     table: Tensor = torch.zeros(groups.shape, dtype=torch.float64, device=processes.device)
-    grounding = torch.zeros(2, dtype=torch.float64, device=processes.device)
+    grounding = torch.zeros(2, 2, dtype=torch.float64, device=processes.device)
     for batch in batches:
         placed = batch.to(processes.device)
         loss = forward(model, placed, precision)

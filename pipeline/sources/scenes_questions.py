@@ -1,7 +1,7 @@
 """Questions about a scene, each with the one answer that follows from it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal, get_args
 
@@ -21,6 +21,7 @@ from omniforge.pipeline.sources.scenes_words import (
     noun,
     with_article,
 )
+from omniforge.schemas.record import Mention
 
 QuestionType = Literal["exist", "count", "colour", "shape", "size", "relation"]
 QUESTION_TYPES: tuple[QuestionType, ...] = get_args(QuestionType)
@@ -99,11 +100,16 @@ _PATIENCE = 40
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question about a scene and its only right answer."""
+    """A question about a scene and its only right answer; `mentions` are its phrases for what is in the scene, in order."""
 
     type: QuestionType
     question: str
     answer: str
+    mentions: tuple[Mention, ...] = field(default=(), repr=False)
+
+
+Asked = tuple[str, str, tuple[tuple[str, Description], ...]]
+"""A question, its answer, and the phrases in it with what they say."""
 
 
 def questions(scene: Scene, seed: int, types: Sequence[QuestionType] = QUESTION_TYPES) -> tuple[Question, ...]:
@@ -111,8 +117,12 @@ def questions(scene: Scene, seed: int, types: Sequence[QuestionType] = QUESTION_
     asked = []
     for question_type in types:
         chance = Chance("question", question_type, SCENES_VERSION, seed)
-        if question_and_answer := _ASKING[question_type](scene, chance):
-            asked.append(Question(question_type, *question_and_answer))
+        if (found := _ASKING[question_type](scene, chance)) is not None:
+            question, answer, phrases = found
+            # What is asked for of what a phrase means is a look of it already, a number or "yes" is not.
+            more = (answer,) if question_type in ("exist", "count") else ()
+            mentions = (_mention(scene, phrase, told, more) for phrase, told in sorted(phrases, key=_place_in(question)))
+            asked.append(Question(question_type, question, answer, tuple(mentions)))
     return tuple(asked)
 
 
@@ -166,7 +176,24 @@ def _rounds(types: Sequence[QuestionType]) -> Iterator[tuple[Sequence[QuestionTy
     yield from ((QUESTION_TYPES, again) for again in count())
 
 
-def _exist(scene: Scene, chance: Chance) -> tuple[str, str]:
+def _place_in(question: str) -> Callable[[tuple[str, Description]], int]:
+    return lambda phrase: question.index(phrase[0])
+
+
+def _mention(scene: Scene, phrase: str, description: Description, more: tuple[str, ...]) -> Mention:
+    """Say of a phrase what it tells and what all that it means has in common besides."""
+    found = matching(scene.objects, description)
+    told: list[str] = []
+    seen: list[str] = []
+    for look in ("size", "colour", "shape"):
+        if (said := getattr(description, look)) is not None:
+            told.append(said)
+        elif len(common := {getattr(item, look) for item in found}) == 1:
+            seen += common
+    return Mention(phrase, tuple(told), (*seen, *more))
+
+
+def _exist(scene: Scene, chance: Chance) -> Asked:
     there = chance.happens(0.5)
     item = chance.pick(scene.objects)
     while True:
@@ -182,11 +209,12 @@ def _exist(scene: Scene, chance: Chance) -> tuple[str, str]:
         )
         if bool(matching(scene.objects, described)) == there:
             break
-    one, many = with_article(noun(described, chance)), noun(described, chance, plural=True)
-    return chance.pick(EXIST_FRAMES).format(one=one, many=many), "yes" if there else "no"
+    one, many = noun(described, chance), noun(described, chance, plural=True)
+    question = chance.pick(EXIST_FRAMES).format(one=with_article(one), many=many)
+    return question, "yes" if there else "no", ((many if many in question else one, described),)
 
 
-def _count(scene: Scene, chance: Chance) -> tuple[str, str]:
+def _count(scene: Scene, chance: Chance) -> Asked:
     """Ask for a number; numbers are drawn before what is counted, so that small ones don't crowd out the others."""
     candidates = [Description()]
     if chance.happens(0.25):
@@ -199,7 +227,9 @@ def _count(scene: Scene, chance: Chance) -> tuple[str, str]:
         by_number.setdefault(len(matching(scene.objects, candidate)), []).append(candidate)
     number = chance.pick(sorted(by_number))
     counted = chance.pick(by_number[number])
-    return chance.pick(COUNT_FRAMES).format(many=noun(counted, chance, plural=True)), NUMBERS[number]
+    frame = chance.pick(COUNT_FRAMES)
+    many = noun(counted, chance, plural=True)
+    return frame.format(many=many), NUMBERS[number], ((many, counted),)
 
 
 def _attribute(
@@ -209,7 +239,7 @@ def _attribute(
     told: Callable[[SceneObject], tuple[Description, ...]],
     asked: Callable[[SceneObject], str],
     anything: tuple[str, ...] = ANYTHING,
-) -> tuple[str, str] | None:
+) -> Asked | None:
     """Ask for what all objects of a description share; None if no description of an object leaves it without doubt."""
     clear = []
     for item in scene.objects:
@@ -222,17 +252,18 @@ def _attribute(
     description, answer, plural = chance.pick(clear)
     name = noun(description, chance, plural, anything)
     verb = "are" if plural else "is"
-    return chance.pick(frames).format(it=name, **{"is": verb, "Is": verb.capitalize()}), answer
+    question = chance.pick(frames).format(it=name, **{"is": verb, "Is": verb.capitalize()})
+    return question, answer, ((name, description),)
 
 
-def _colour(scene: Scene, chance: Chance) -> tuple[str, str] | None:
+def _colour(scene: Scene, chance: Chance) -> Asked | None:
     def told(item: SceneObject) -> tuple[Description, ...]:
         return Description(item.shape), Description(item.shape, size=item.size), Description(size=item.size)
 
     return _attribute(scene, chance, COLOUR_FRAMES, told, lambda item: item.colour)
 
 
-def _shape(scene: Scene, chance: Chance) -> tuple[str, str] | None:
+def _shape(scene: Scene, chance: Chance) -> Asked | None:
     def told(item: SceneObject) -> tuple[Description, ...]:
         return (
             Description(colour=item.colour),
@@ -243,32 +274,33 @@ def _shape(scene: Scene, chance: Chance) -> tuple[str, str] | None:
     return _attribute(scene, chance, SHAPE_FRAMES, told, lambda item: item.shape, THING)
 
 
-def _size(scene: Scene, chance: Chance) -> tuple[str, str] | None:
+def _size(scene: Scene, chance: Chance) -> Asked | None:
     def told(item: SceneObject) -> tuple[Description, ...]:
         return Description(item.shape), Description(item.shape, item.colour), Description(colour=item.colour)
 
     return _attribute(scene, chance, SIZE_FRAMES, told, lambda item: item.size)
 
 
-def _relation(scene: Scene, chance: Chance) -> tuple[str, str] | None:
+def _relation(scene: Scene, chance: Chance) -> Asked | None:
     """Ask yes or no, which of two opposite directions, or an open "where"; None if objects can't be told apart."""
     pairs = related_pairs(scene, chance)
     if not pairs:
         return None
     first, _, second = pair_words(pairs[0], chance)
-    where = pairs[0][1]
+    one, where, other = pairs[0]
+    phrases = (first, one), (second, other)
     form = chance.below(4)
     if form < 2:
         true = chance.happens(0.5)
         said = chance.pick(RELATION_WORDS[where if true else OPPOSITES[where]])
-        return f"Is the {first} {said} the {second}?", "yes" if true else "no"
+        return f"Is the {first} {said} the {second}?", "yes" if true else "no", phrases
     if form == 2:
-        return chance.pick(WHERE_FRAMES).format(first=first, second=second), DIRECTIONS[where]
+        return chance.pick(WHERE_FRAMES).format(first=first, second=second), DIRECTIONS[where], phrases
     sides = "to the left or to the right of" if where in ("left of", "right of") else "above or below"
-    return f"Is the {first} {sides} the {second}?", DIRECTIONS[where]
+    return f"Is the {first} {sides} the {second}?", DIRECTIONS[where], phrases
 
 
-_ASKING: dict[QuestionType, Callable[[Scene, Chance], tuple[str, str] | None]] = {
+_ASKING: dict[QuestionType, Callable[[Scene, Chance], Asked | None]] = {
     "exist": _exist,
     "count": _count,
     "colour": _colour,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from omniforge.pipeline.regions import written_regions
+from omniforge.pipeline.regions import written_mentions, written_regions
 from omniforge.pipeline.sources.chance import Chance
 from omniforge.pipeline.sources.scenes import MOST_OBJECTS, SCENES_VERSION, Scene, SceneObject, draw, object_count, sample_scene
 from omniforge.pipeline.sources.scenes_language import captions, listing, prompt
@@ -67,7 +67,8 @@ class Scenes:
     some ten words that have to be seen for the tokens of one picture. It is of the kind `chat` too; where it asks for nothing
     but a description its sample is of the task `caption`.
 
-    Every record with a picture says in `regions` what lies where in it, so that a training can ask codes what they show.
+    Every record with a picture says in `regions` what lies where in it, so that a training can ask codes what they show, and
+    questions say in `mentions` which of their phrases mean what of that.
 
     `most_objects` leaves out the scenes of `count` that have more: a fifth have one object, a fifth two, and so on to five. In
     scenes of one object nothing has to be found before it can be looked at.
@@ -80,7 +81,7 @@ class Scenes:
         ValueError: A number is out of range.
     """
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     count: int = field(repr=False)
     seed: int = field(default=0, repr=False)
     size: int = 128
@@ -203,13 +204,20 @@ def _questions(picture: SourceRecord, asked: Sequence[Question]) -> Iterator[Sou
         times[each.type] += 1
         name = each.type if times[each.type] == 1 else f"{each.type} {times[each.type]}"
         question = replace(_renamed(picture, name), kind="vqa", text=None, related_texts=())
-        yield replace(question, question=each.question, answer=each.answer)
+        yield replace(_mentioning(question, [each]), question=each.question, answer=each.answer)
 
 
 def _conversation(picture: SourceRecord, asked: Sequence[Question]) -> Iterator[SourceRecord]:
     """Make one record of all questions about the picture of a record, and none if there are none."""
     if asked:
-        yield _told(_renamed(picture, "conversation"), [(each.question, each.answer) for each in asked])
+        picture = _mentioning(_renamed(picture, "conversation"), asked)
+        yield _told(picture, [(each.question, each.answer) for each in asked])
+
+
+def _mentioning(record: SourceRecord, asked: Sequence[Question]) -> SourceRecord:
+    """Say in a record which phrases of its questions mean what."""
+    mentions = written_mentions([mention for question in asked for mention in question.mentions])
+    return replace(record, measures={**record.measures, "mentions": mentions})
 
 
 def _told(picture: SourceRecord, turns: Sequence[tuple[str, str]]) -> SourceRecord:

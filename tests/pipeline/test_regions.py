@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omniforge.pipeline.regions import read_regions, shown_codes, written_regions
+from omniforge.pipeline.regions import read_mentions, read_regions, shown_codes, written_mentions, written_regions
 from omniforge.pipeline.sources.scenes_source import Scenes
-from omniforge.schemas.index import REGIONS
-from omniforge.schemas.record import Region
+from omniforge.schemas.index import MENTIONS, REGIONS
+from omniforge.schemas.record import Mention, Region
 
 EDGES = st.integers(0, 10_000).map(lambda parts: parts / 10_000)
 WORDS = st.lists(st.sampled_from(["red", "star", "2", "café"]), min_size=1, max_size=3).map(" ".join)
@@ -24,6 +24,23 @@ def test_regions_are_read_as_they_were_written_and_keep_the_contract_of_their_co
 @pytest.mark.parametrize("wrong", ["", "star", "star @ 0 0 1", "star @ 0 0 1 2", "@ 0 0 1 1", "star @ 0 0 1 1;", "a @ b"])
 def test_what_names_no_regions_breaks_the_contract(wrong: str) -> None:
     assert not re.match(REGIONS, wrong)
+
+
+SAID = st.lists(st.sampled_from(["red", "star", "2", "café"]), max_size=3).map(tuple)
+SOME_MENTIONS = st.lists(st.builds(Mention, st.sampled_from(["big stars", "medium-sized one", "Ü"]), SAID, SAID), min_size=1)
+
+
+@given(SOME_MENTIONS)
+def test_mentions_are_read_as_they_were_written_and_keep_the_contract_of_their_column(mentions: list[Mention]) -> None:
+    assert re.match(MENTIONS, written_mentions(mentions))
+    assert read_mentions(written_mentions(mentions)) == tuple(mentions)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "star", "star = red", "star + red", "= red +", "star = a-b +", "a = b + c;", "a = b + c = d"]
+)
+def test_what_mentions_nothing_breaks_the_contract(wrong: str) -> None:
+    assert not re.match(MENTIONS, wrong)
 
 
 def test_codes_show_the_box_that_their_centres_lie_in() -> None:

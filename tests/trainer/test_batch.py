@@ -70,11 +70,21 @@ def test_a_batch_moves_with_its_speech() -> None:
 
 
 def test_what_codes_show_lies_where_the_sample_lies() -> None:
-    told = replace(sample(4), grounded=torch.tensor([1, 2]), words=torch.tensor([[7, 8], [9, IGNORE]]), grounding_weight=3.0)
-    other = replace(sample(4), grounded=torch.tensor([0]), words=torch.tensor([[6]]), grounding_weight=1.0)
+    named = {"grounded": torch.tensor([1, 2]), "later": torch.tensor([0, 1]), "words": torch.tensor([[7, 8], [9, IGNORE]])}
+    told = replace(sample(4), **named, grounding_weights=(3.0, 2.0))
+    other = replace(sample(4), grounded=torch.tensor([0]), later=torch.tensor([0]), words=torch.tensor([[6]]))
+    other = replace(other, grounding_weights=(1.0, 0.0))
     grounding = assemble([[other], [sample(3), told]], 8, PAD).grounding
     assert grounding is not None
     assert grounding.rows.tolist() == [0, 1, 1]
     assert grounding.columns.tolist() == [0, 4, 5]
     assert grounding.words.tolist() == [[6, IGNORE], [7, 8], [9, IGNORE]]
-    assert grounding.weights.tolist() == [1, 3, 3]
+    assert grounding.weights.tolist() == [1, 3, 2]
+    assert grounding.later.tolist() == [0, 0, 1]
+
+
+def test_what_weighs_nothing_is_left_out() -> None:
+    named = {"grounded": torch.tensor([1, 2]), "later": torch.tensor([0, 1]), "words": torch.tensor([[7, 8], [9, IGNORE]])}
+    grounding = assemble([[replace(sample(4), **named, grounding_weights=(0.0, 2.0))]], 8, PAD).grounding
+    assert grounding is not None
+    assert grounding.columns.tolist() == [2]

@@ -181,7 +181,8 @@ def test_what_codes_show_is_read_as_it_was_told(tmp_path: Path) -> None:
     silent = make_sample("asr", 2)
     found = flat_samples(loader(publish_samples(tmp_path, {"one": [told, silent]})))
     read = found[told.key]
-    assert list(zip(read.grounded.tolist(), read.words[:, 0].tolist(), strict=True)) == list(told.grounding)
+    pairs = list(zip(read.grounded.tolist(), read.words[:, 0].tolist(), strict=True))
+    assert pairs == [*told.grounding, *told.mentions]
     assert found[silent.key].grounded.size == 0
 
 
@@ -190,11 +191,18 @@ def test_codes_may_show_what_takes_words_of_different_number(tmp_path: Path) -> 
     assert flat_samples(loader(publish_samples(tmp_path, {"one": [told]})))[told.key].words.tolist() == [[5, IGNORE], [6, 7]]
 
 
+def test_what_phrases_mean_comes_behind_what_codes_show(tmp_path: Path) -> None:
+    told = replace(make_sample("asr", 1), grounding=((1, 5), (2, 6)), mentions=((3, 7),))
+    read = flat_samples(loader(publish_samples(tmp_path, {"one": [told]})))[told.key]
+    assert (read.grounded.tolist(), read.later.tolist(), read.words.tolist()) == ([1, 2, 3], [0, 0, 1], [[5], [6], [7]])
+
+
 @pytest.mark.parametrize("wrong", [(10_000, 1), (1, 10_000), (-1, 1), (1,)])
 def test_what_is_shown_nowhere_or_in_no_word_is_an_error(tmp_path: Path, wrong: tuple[int, ...]) -> None:
-    broken = replace(make_sample("asr", 1), grounding=(wrong,))
-    with pytest.raises(DataError, match=f"{broken.key} says what is shown"):
-        list(loader(publish_samples(tmp_path, {"one": [broken]})).epoch(0))
+    for number, name in enumerate(("grounding", "mentions")):
+        broken = replace(make_sample("asr", 1), **{name: (wrong,)})
+        with pytest.raises(DataError, match=f"{broken.key} says what is shown or meant"):
+            list(loader(publish_samples(tmp_path / str(number), {"one": [broken]})).epoch(0))
 
 
 def flat_samples(whole: Loader) -> dict[str, StoredSample]:

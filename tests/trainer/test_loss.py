@@ -164,41 +164,48 @@ def test_a_dense_mask_and_segments_give_the_same_loss(model: Dream) -> None:
 
 
 def grounded(weight: float) -> PackedBatch:
-    """Two samples in a row, of which the second says at its positions 1 and 3 what they show, in two words and in one."""
+    """Two samples in a row; the second says what its positions 1 and 3 show and what 2 means a layer later."""
     told = TrainingSample(
         corrupted=SAMPLES[1],
         task=1,
-        grounded=torch.tensor([1, 3]),
-        words=torch.tensor([[5, 7], [9, IGNORE]]),
-        grounding_weight=weight,
+        grounded=torch.tensor([1, 3, 2]),
+        later=torch.tensor([0, 0, 1]),
+        words=torch.tensor([[5, 7], [9, IGNORE], [11, IGNORE]]),
+        grounding_weights=(weight, 2 * weight),
     )
     return assemble([[TrainingSample(corrupted=SAMPLES[0], task=0), told]], 40, TOKENS.pad)
 
 
-def test_codes_are_asked_halfway_through_the_layers_for_the_words_of_what_they_show(model: Dream) -> None:
+def test_codes_say_halfway_what_they_show_and_phrases_a_layer_later_what_they_mean(model: Dream) -> None:
     packed = grounded(0.5)
     found = []
-    hook = model.model.layers[0].register_forward_hook(lambda _module, _inputs, output: found.append(output))
+    hooks = [layer.register_forward_hook(lambda _module, _inputs, output: found.append(output)) for layer in model.model.layers]
     with torch.no_grad():
         loss = forward(model, packed, "float32")
-    hook.remove()
+    for hook in hooks:
+        hook.remove()
     start = len(SAMPLES[0].input_ids)
-    scores = model.lm_head(model.model.norm(found[0][0])).log_softmax(dim=-1).detach()
-    first, second, third = (-float(scores[start + place, word]) for place, word in ((1, 5), (1, 7), (3, 9)))
+    halfway, later = (model.lm_head(model.model.norm(states[0])).log_softmax(dim=-1).detach() for states in found[:2])
+    first, second, third = (-float(halfway[start + place, word]) for place, word in ((1, 5), (1, 7), (3, 9)))
+    meant = -float(later[start + 2, 11])
     plain = run(model, packed)
-    assert loss.numerator.item() == pytest.approx(plain.numerator.item() + 0.25 * (first + second) + 0.5 * third, rel=1e-5)
-    assert loss.grounding.tolist() == pytest.approx([(first + second) / 2 + third, 2], rel=1e-5)
+    asked = 0.25 * (first + second) + 0.5 * third + 1.0 * meant
+    assert loss.numerator.item() == pytest.approx(plain.numerator.item() + asked, rel=1e-5)
+    assert loss.grounding.flatten().tolist() == pytest.approx([(first + second) / 2 + third, 2, meant, 1], rel=1e-5)
     assert torch.equal(loss.losses, plain.losses)
 
 
 def test_the_weight_of_a_batch_counts_what_its_codes_show(model: Dream) -> None:
     packed = grounded(0.5)
-    assert float(packed.weight) == pytest.approx(float(label_weight(packed.labels, packed.weights)) + 2 * 0.5)
+    assert float(packed.weight) == pytest.approx(float(label_weight(packed.labels, packed.weights)) + 2 * 0.5 + 1.0)
     assert float(forward(model, packed, "float32").denominator) == pytest.approx(float(packed.weight))
 
 
 def test_what_codes_show_reaches_the_first_half_of_the_layers_alone(model: Dream) -> None:
-    packed = replace(grounded(1.0), labels=torch.full((1, 40), IGNORE))
+    asked = grounded(1.0)
+    assert asked.grounding is not None
+    silent = replace(asked.grounding, weights=asked.grounding.weights * (1 - asked.grounding.later))
+    packed = replace(asked, labels=torch.full((1, 40), IGNORE), grounding=silent)
     model.zero_grad()
     forward(model, packed, "float32").numerator.backward()
     reached = {name for name, parameter in model.named_parameters() if parameter.grad is not None and parameter.grad.any()}

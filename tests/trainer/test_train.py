@@ -342,20 +342,21 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> str:
     return publish_samples(tmp_path_factory.mktemp("shown"), {"one": samples, "two": held_out}).reference
 
 
-ASKED = {"stage1": {"weights": {"asr": 1.0}}, "batch": {"rows": 4, "micro_rows": 2, "grounding": 1.0}}
+ASKED = {"stage1": {"weights": {"asr": 1.0}}, "batch": {"rows": 4, "micro_rows": 2, "grounding": 1.0, "mentions": 1.0}}
 
 
 def test_what_codes_show_is_learnt_and_told(shown: str, tmp_path: Path) -> None:
     lines = metrics(train(tiny(shown, tmp_path / "asked", **{**ASKED, "steps": 60})))
-    told = [line["validation/loss/grounding"] for line in lines if "validation/loss/grounding" in line]
-    assert lines[-1]["train/loss/grounding"] < 0.5 * told[0]
-    assert told[-1] < 0.7 * told[0]
+    for name in ("grounding", "mentions"):
+        told = [line[f"validation/loss/{name}"] for line in lines if f"validation/loss/{name}" in line]
+        assert lines[-1][f"train/loss/{name}"] < 0.5 * told[0]
+        assert told[-1] < 0.7 * told[0]
 
 
 def test_codes_are_not_asked_what_they_show_unless_it_is_wanted(shown: str, tmp_path: Path) -> None:
     quiet = {**ASKED, "batch": {"rows": 4, "micro_rows": 2}, "steps": 2}
     lines = metrics(train(tiny(shown, tmp_path / "quiet", **quiet)))
-    assert not any("grounding" in name for line in lines for name in line)
+    assert not any("grounding" in name or "mentions" in name for line in lines for name in line)
 
 
 def test_the_gradient_of_what_codes_show_does_not_depend_on_accumulation(shown: str, tmp_path: Path) -> None:

@@ -66,9 +66,10 @@ class Backbone(nn.Module):
         return embeddings
 
     def forward(self, embeddings: Tensor, positions: Tensor, attention: Attention, halfway: bool = False) -> Tensor:
-        """Return the final (batch, length, hidden_size) hidden states; with `halfway` a stack (2, ...) of them and others.
+        """Return the final (batch, length, hidden_size) hidden states; with `halfway` a stack (3, ...) of them and others.
 
-        Those come out of the first half of the layers, and go through the last norm as the final ones do.
+        Those come out of the first half of the layers and out of the layer after it, and go through the last norm as the final
+        ones do.
         """
         device = embeddings.device.type
         # What is rotated comes out of a projection, in the type of the matrix products.
@@ -76,12 +77,13 @@ class Backbone(nn.Module):
         dtype = torch.get_autocast_dtype(device) if lower else embeddings.dtype
         rotation = rotary_angles(positions, self.config.head_dim, self.config.rope_theta, dtype)
         hidden = embeddings
-        middle = hidden
+        half = len(self.layers) // 2
+        states = [hidden]
         for number, layer in enumerate(self.layers, 1):
             hidden = layer(hidden, rotation, attention)
-            if number == len(self.layers) // 2:
-                middle = hidden
-        output: Tensor = self.norm(torch.stack((hidden, middle)) if halfway else hidden)
+            if halfway and number <= half + 1:
+                states.append(hidden)
+        output: Tensor = self.norm(torch.stack((hidden, *states[half:])) if halfway else hidden)
         return output
 
 
@@ -115,7 +117,7 @@ class Dream(nn.Module):
             attention: What may see what.
             readout: For example `all_logits`, or a readout of `loss.py`.
             audio: Speech clips of the batch; with token ids only.
-            halfway: Give `readout` a stack of the final hidden states and of those in the middle.
+            halfway: Give `readout` a stack of the final hidden states, those in the middle, and those a layer later.
         """
         embeddings = inputs if inputs.is_floating_point() else self.model.embed(inputs, audio)
         return readout(self.model(embeddings, positions, attention, halfway), self.lm_head)

@@ -56,6 +56,23 @@ def test_as_many_different_questions_are_asked_as_wanted(seed, number):
     assert all(answer_from_words(sample_scene(seed), question) == question.answer for question in asked)
 
 
+@given(seeds)
+def test_phrases_mean_what_the_scene_has_of_them(seed):
+    scene = sample_scene(seed)
+    for question in questions(scene, seed):
+        named = descriptions(question.question)
+        places = [question.question.index(mention.phrase) for mention in question.mentions]
+        assert places == sorted(places)
+        assert len(places) == (2 if question.type == "relation" else 1)
+        for mention, what in zip(question.mentions, named[-len(places) :], strict=True):
+            meant = fitting(scene, what)
+            looks = [{item.size for item in meant}, {item.colour for item in meant}, {item.shape for item in meant}]
+            assert set(mention.told) == {look for look in (what.size, what.colour, what.shape) if look is not None}
+            common = {look for values in looks if len(values) == 1 for look in values}
+            counted = {question.answer} if question.type in ("exist", "count") else set()
+            assert set(mention.found) == common - set(mention.told) | counted
+
+
 def test_attributes_are_asked_of_what_is_there():
     scene = sample_scene(11)
     for seed in range(200):
