@@ -15,8 +15,10 @@ from omniforge.trainer.evaluate.unseen import UnseenScene, majority_answers, uns
 from omniforge.trainer.generation.prompts import Prompt
 from omniforge.trainer.generation.responses import Response
 
-MODEL, MAJORITY, HEARD = "model", "majority answer", "answer as heard"
+MODEL, MAJORITY, ANY_OBJECT, HEARD = "model", "majority answer", "any object, blindly", "answer as heard"
 ALL_TYPES = "all"
+DIFFERING = "looks, of several"
+"""Of the questions about a colour, shape or size those where not all objects would give the answer: one has to be found."""
 
 SPOKEN_QUESTIONS = 2
 """Questions about a scene that are spoken; they are among those that are written."""
@@ -69,7 +71,7 @@ def answer_spoken(bench: Bench, *, voices: str) -> list[ScoredItem]:
     )
     items = []
     for each, response in zip(asked, bench.respond("svqa", prompts, None), strict=True):
-        heard = _measures(each.question, bench.hear(response))
+        heard = _measures(each, bench.hear(response))
         items.append(_scored(each, response, {HEARD: heard}))
     return items
 
@@ -92,17 +94,34 @@ def _scored(each: _Asked, response: Response, more: dict[str, dict[str, Share]])
         expected=each.question.answer,
         got=answer,
         measures={
-            MODEL: _measures(each.question, answer),
-            MAJORITY: _measures(each.question, majority_answers()[each.question.type]),
+            MODEL: _measures(each, answer),
+            MAJORITY: _measures(each, majority_answers()[each.question.type]),
+            ANY_OBJECT: _blind(each),
             **more,
         },
         steps=response.steps,
     )
 
 
-def _measures(question: Question, answer: str) -> dict[str, Share]:
+def _measures(each: _Asked, answer: str) -> dict[str, Share]:
+    question = each.question
     right = (float(normalised_answer(answer) == normalised_answer(question.answer)), 1.0)
-    return {ALL_TYPES: right, question.type: right}
+    return {ALL_TYPES: right, question.type: right, **({DIFFERING: right} if len(set(_looks(each))) > 1 else {})}
+
+
+def _blind(each: _Asked) -> dict[str, Share]:
+    """Say how often who sees everything and understands no question is right about a look: of any object, whichever."""
+    looks = _looks(each)
+    if not looks:
+        return {}
+    right = (looks.count(each.question.answer) / len(looks), 1.0)
+    return {each.question.type: right, **({DIFFERING: right} if len(set(looks)) > 1 else {})}
+
+
+def _looks(each: _Asked) -> list[str]:
+    """List what all objects of the scene have of what is asked for, a colour, shape or size; of other questions nothing."""
+    kind = each.question.type
+    return [getattr(item, kind) for item in each.scene.scene.objects] if kind in ("colour", "shape", "size") else []
 
 
 def normalised_answer(text: str) -> str:

@@ -84,7 +84,19 @@ def test_the_baselines_of_a_perfect_responder_are_poor(perfect: dict[str, list[S
 
 def test_relations_are_asked_for_and_every_type_of_question(perfect: dict[str, list[ScoredItem]]) -> None:
     assert figures(perfect["t2i-relations"], 0)["model"]["relation"].items == SAMPLES // 2
-    assert set(figures(perfect["vqa"], 0)["model"]) == {"all", "exist", "count", "colour", "shape", "size", "relation"}
+    assert set(figures(perfect["vqa"], 0)["model"]) == {
+        *("all", "exist", "count", "colour", "shape", "size", "relation"),
+        "looks, of several",
+    }
+
+
+def test_who_takes_any_object_is_right_about_a_part_of_what_differs(perfect: dict[str, list[ScoredItem]]) -> None:
+    found = figures(perfect["vqa"], 0)
+    blindly = found["any object, blindly"]
+    assert set(blindly) == {"colour", "shape", "size", "looks, of several"}
+    assert 0.25 < blindly["looks, of several"].value < 0.65
+    assert all(blindly[look].value > blindly["looks, of several"].value for look in ("colour", "shape", "size"))
+    assert found["model"]["looks, of several"].items < sum(found["model"][look].items for look in ("colour", "shape", "size"))
 
 
 def test_spoken_questions_are_among_the_written_ones(perfect: dict[str, list[ScoredItem]]) -> None:
