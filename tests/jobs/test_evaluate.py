@@ -76,7 +76,7 @@ def test_speech_goes_through_model_tokenizer_and_recogniser(checkpoint: Path, tm
     tasks = json.loads((tmp_path / "evaluation.json").read_text())["tasks"]
     assert set(tasks["asr"]["figures"]) == {"model", "another sentence", "recogniser", "recogniser, after the tokenizer"}
     assert tasks["asr"]["figures"]["recogniser"]["WER"]["value"] < 0.5
-    assert set(tasks["svqa"]["figures"]) == {"model", "majority answer", "answer as heard"}
+    assert set(tasks["svqa"]["figures"]) == {"model", "majority answer", "any object, blindly", "answer as heard"}
 
 
 def test_another_checkpoint_may_not_go_on_in_the_same_folder(checkpoint: Path, tmp_path: Path) -> None:
