@@ -1,18 +1,14 @@
-from pathlib import Path
-
 import pytest
+from scene_samples import CONFIG, scene_samples
 
-from omniforge.pipeline.filters.check import CheckConfig, check
 from omniforge.pipeline.grounding import ground
 from omniforge.pipeline.regions import read_mentions
 from omniforge.pipeline.samples import TokenSample
 from omniforge.pipeline.sources.scenes_source import Scenes
 from omniforge.pipeline.tasks import SamplePlan
-from omniforge.pipeline.tokenization import TokenizeConfig, Tokenizers, decode, encode
-from omniforge.schemas.record import Mention, Message, Record
+from omniforge.pipeline.tokenization import Tokenizers
+from omniforge.schemas.record import Mention, Message
 from omniforge.tokenizers.chat import lay_out
-
-CONFIG = TokenizeConfig(understanding=64, generation=64)
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +61,7 @@ def test_what_is_not_written_is_passed_over(tokenizers: Tokenizers) -> None:
 
 @pytest.fixture(scope="module", params=[True, False])
 def samples(request: pytest.FixtureRequest, tokenizers: Tokenizers) -> list[TokenSample]:
-    source = Scenes(count=3, size=64, questions=4, conversation=request.param, lists=True)
-    container = next(source.containers(Path()))
-    items = source.read(Path(), container.path, 0, container.records)
-    records = [check(item, corpus="scenes", config=CheckConfig()) for item in items]
-    assert all(isinstance(record, Record) for record in records)
-    return encode(decode(records, CONFIG), tokenizers, CONFIG)
+    return scene_samples(Scenes(count=3, size=64, questions=4, conversation=request.param, lists=True), tokenizers)
 
 
 def test_every_phrase_of_a_scene_s_questions_is_found(samples: list[TokenSample], tokenizers: Tokenizers) -> None:

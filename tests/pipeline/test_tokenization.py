@@ -1,14 +1,9 @@
-from pathlib import Path
-
 import pytest
+from scene_samples import CONFIG, scene_samples
 
-from omniforge.pipeline.filters.check import CheckConfig, check
 from omniforge.pipeline.samples import TokenSample
 from omniforge.pipeline.sources.scenes_source import Scenes, scene_of
-from omniforge.pipeline.tokenization import TokenizeConfig, Tokenizers, decode, encode
-from omniforge.schemas.record import Record
-
-CONFIG = TokenizeConfig(understanding=64, generation=64)
+from omniforge.pipeline.tokenization import Tokenizers
 
 
 @pytest.fixture(scope="module")
@@ -18,12 +13,7 @@ def tokenizers() -> Tokenizers:
 
 @pytest.fixture(scope="module")
 def samples(tokenizers: Tokenizers) -> list[TokenSample]:
-    source = Scenes(count=3, size=64, questions=1, lists=True)
-    container = next(source.containers(Path()))
-    items = source.read(Path(), container.path, 0, container.records)
-    records = [check(item, corpus="scenes", config=CheckConfig()) for item in items]
-    assert all(isinstance(record, Record) for record in records)
-    return encode(decode(records, CONFIG), tokenizers, CONFIG)
+    return scene_samples(Scenes(count=3, size=64, questions=1, lists=True), tokenizers)
 
 
 def test_codes_of_a_picture_that_is_shown_tell_what_they_show(samples: list[TokenSample], tokenizers: Tokenizers) -> None:
