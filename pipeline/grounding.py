@@ -1,7 +1,7 @@
 """Which positions of a sample mean what in words: codes by what they show, phrases by what they tell and what they mean."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from omniforge.pipeline.regions import ShownCode
@@ -25,12 +25,15 @@ class Grounding:
     meant: Named
 
 
-def ground(
-    sample: Sample, plan: SamplePlan, shown: Sequence[ShownCode], mentions: Sequence[Mention], text: TextTokenizer
-) -> Grounding:
+ShownCodes = Mapping[str, Sequence[ShownCode]]
+"""By the role of whose turn has the picture, which decides its resolution: the codes that show something."""
+
+
+def ground(sample: Sample, plan: SamplePlan, shown: ShownCodes, mentions: Sequence[Mention], text: TextTokenizer) -> Grounding:
     """Say at which positions of a sample what is to be seen or told.
 
-    Codes are those that a user shows: what a picture that has to be drawn will show is its request's work. A phrase is its last
+    A code that a user shows says at its own position what it shows. One that has to be drawn says it where it is predicted, a
+    position before: what will be there has to be found in the request, whether the code is masked or not. A phrase is its last
     token. By itself it says the words that it tells, and once it is looked up in the picture those that are found there too.
     """
 
@@ -39,10 +42,10 @@ def ground(
 
     pictures = [span for span in sample.spans if span.modality == "image"]
     codes = [
-        (span.start + code.index, *ids(code.words))
+        (span.start + code.index - (placed.turn == "assistant"), *ids(code.words))
         for span, placed in zip(pictures, plan.pictures, strict=True)
-        if placed.turn == "user" and placed.media == SHOWN
-        for code in shown
+        if placed.media == SHOWN
+        for code in shown.get(placed.turn, ())
     ]
     phrases = list(_phrases(sample, plan, mentions, text))
     told = [(place, *ids(mention.told)) for place, mention in phrases if mention.told]

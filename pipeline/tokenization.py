@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from omniforge.pipeline.engine import Operator, Row, Step
-from omniforge.pipeline.grounding import SHOWN, ground
+from omniforge.pipeline.grounding import SHOWN, ShownCodes, ground
 from omniforge.pipeline.media import read_record
 from omniforge.pipeline.plan import Unit, make_unit
 from omniforge.pipeline.reference import Dataset
-from omniforge.pipeline.regions import ShownCode, read_mentions, read_regions, shown_codes
+from omniforge.pipeline.regions import read_mentions, read_regions, shown_codes
 from omniforge.pipeline.samples import TokenSample, commit_samples
 from omniforge.pipeline.storage import Store
 from omniforge.pipeline.tasks import Placed, SamplePlan, plan_samples
@@ -33,7 +33,7 @@ SPEECH_RATE = 16_000
 QUERY_POSITIONS = 4
 """Vectors that SenseVoice puts before the frames (SPEC.md section 7)."""
 
-SAMPLES_VERSION = "1"
+SAMPLES_VERSION = "2"
 """Raise it when the same record and tokenizers would give other samples."""
 
 
@@ -172,7 +172,7 @@ class Decoded:
     digests: tuple[dict[str, str], ...]
     pictures: dict[PictureKey, NDArray[np.uint8]]
     sounds: dict[str, NDArray[np.float32]]
-    shown: tuple[tuple[ShownCode, ...], ...]
+    shown: tuple[ShownCodes, ...]
 
 
 def decode(records: Sequence[Record], config: TokenizeConfig) -> Decoded:
@@ -199,13 +199,14 @@ def decode(records: Sequence[Record], config: TokenizeConfig) -> Decoded:
     return Decoded(bare, tuple(all_plans), tuple(digests), pictures, sounds, shown)
 
 
-def _shown(record: Record, config: TokenizeConfig) -> tuple[ShownCode, ...]:
-    """Say which codes of a record's picture, as a user shows it, show what."""
+def _shown(record: Record, config: TokenizeConfig) -> ShownCodes:
+    """Say which codes of a record's picture show what, where a user shows it and where it has to be drawn."""
     regions = record.measures.get("regions")
     picture = next((file for file in record.media if file.role == SHOWN), None)
     if not isinstance(regions, str) or picture is None or picture.width is None or picture.height is None:
-        return ()
-    return shown_codes(read_regions(regions), picture.width, picture.height, config.understanding)
+        return {}
+    sides = {"user": config.understanding, "assistant": config.generation}
+    return {turn: shown_codes(read_regions(regions), picture.width, picture.height, side) for turn, side in sides.items()}
 
 
 def _mentions(record: Record) -> tuple[Mention, ...]:

@@ -11,10 +11,10 @@ from omniforge.schemas.record import Record
 CONFIG = TokenizeConfig(understanding=64, generation=64)
 
 
-def scene_samples(source: Scenes, tokenizers: Tokenizers) -> list[TokenSample]:
+def scene_samples(source: Scenes, tokenizers: Tokenizers, config: TokenizeConfig = CONFIG) -> list[TokenSample]:
     """Pull and tokenize all records of a source's first container."""
     container = next(source.containers(Path()))
     items = source.read(Path(), container.path, 0, container.records)
     records = [check(item, corpus="scenes", config=CheckConfig()) for item in items]
     assert all(isinstance(record, Record) for record in records)
-    return encode(decode(records, CONFIG), tokenizers, CONFIG)
+    return encode(decode(records, config), tokenizers, config)

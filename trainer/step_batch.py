@@ -30,8 +30,8 @@ class BatchConfig:
         equal_weights: Let every label count alike, as it does in `reference`. In `mdm` the 1 / time of the likelihood bound
             makes a few labels of hardly masked samples most of a small step.
         grounding: Weight, in the loss, of each code of a picture of which the data knows what it shows (`regions` of the
-            record), and of each phrase of which it knows what it tells (`mentions`): halfway through the layers it has to name
-            that (`loss.grounded_cross_entropy`). At 0 it is not asked.
+            record), where it is predicted if it has to be drawn, and of each phrase of which it knows what it tells
+            (`mentions`): halfway through the layers it has to name that (`loss.grounded_cross_entropy`). At 0 it is not asked.
         mentions: Weight of each phrase of which the data knows what it means: a layer later it has to name that.
     """
 

@@ -23,6 +23,12 @@ BACKGROUND_WORDS: dict[str, tuple[str, ...]] = {
     "checks": ("a checkered {} background", "a {} background with checks"),
 }
 
+PLACES: tuple[tuple[str, str, str], ...] = (
+    ("in the top left corner", "at the top", "in the top right corner"),
+    ("on the left side", "in the middle", "on the right side"),
+    ("in the bottom left corner", "at the bottom", "in the bottom right corner"),
+)
+"""Names of the parts of a picture, row by row."""
 
 Pair = tuple[Description, Relation, Description]
 """Two objects, each described as no other object can be, and where the first lies as seen from the second."""
@@ -50,12 +56,7 @@ def place(item: SceneObject) -> str | None:
     across, down = (0 if part < 0.36 else 2 if part > 0.64 else 1 if 0.4 <= part <= 0.6 else None for part in item.centre)
     if across is None or down is None:
         return None
-    names = (
-        ("in the top left corner", "at the top", "in the top right corner"),
-        ("on the left side", "in the middle", "on the right side"),
-        ("in the bottom left corner", "at the bottom", "in the bottom right corner"),
-    )
-    return names[down][across]
+    return PLACES[down][across]
 
 
 def things(scene: Scene, detail: int, chance: Chance) -> tuple[str, bool]:

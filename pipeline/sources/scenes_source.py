@@ -12,10 +12,12 @@ from omniforge.pipeline.regions import written_mentions, written_regions
 from omniforge.pipeline.sources.chance import Chance
 from omniforge.pipeline.sources.scenes import MOST_OBJECTS, SCENES_VERSION, Scene, SceneObject, draw, object_count, sample_scene
 from omniforge.pipeline.sources.scenes_language import captions, listing, prompt
+from omniforge.pipeline.sources.scenes_neat import neat_scene
 from omniforge.pipeline.sources.scenes_questions import QUESTION_TYPES, Question, QuestionType, ask, ask_discreetly
 from omniforge.pipeline.sources.source import Container, SourceItem
 from omniforge.pipeline.sources.turns import IMAGE_TAG
 from omniforge.schemas.record import Message, RawMedia, Region, SourceRecord
+from omniforge.tokenizers.chat import messages_for
 
 Split = Literal["train", "test"]
 
@@ -44,10 +46,11 @@ def scene_of(source_uri: str) -> Scene:
         ValueError: The uri names no record of this corpus.
     """
     _, _, record = source_uri.partition("#")
-    seed, _, _ = record.partition(" ")
+    seed, _, name = record.partition(" ")
     if not source_uri.startswith("scenes/") or not seed.isdecimal():
         raise ValueError(f"source uri {source_uri!r}: no record of scenes; they are like scenes/train/00000#17 caption")
-    return sample_scene(int(seed))
+    scene = sample_scene(int(seed))
+    return neat_scene(prompt(scene, int(seed)), scene) if name == "neat prompt" else scene
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,11 @@ class Scenes:
     Every record with a picture says in `regions` what lies where in it, so that a training can ask codes what they show, and
     questions say in `mentions` which of their phrases mean what of that.
 
+    With `neat` the picture of a request is drawn as the request says and plain in all else (`scenes_neat.neat_scene`),
+    instead of the scene with its ground, sizes and places that nobody asked for: a small model learns to draw from these, as it
+    cannot guess the others. So that captions are not drawn too, they are conversations then that ask for a description, of the
+    kind `chat`.
+
     `most_objects` leaves out the scenes of `count` that have more: a fifth have one object, a fifth two, and so on to five. In
     scenes of one object nothing has to be found before it can be looked at.
 
@@ -90,6 +98,7 @@ class Scenes:
     types: tuple[QuestionType, ...] = field(default=QUESTION_TYPES, repr=False)
     conversation: bool = False
     prompts: bool = True
+    neat: bool = False
     lists: bool = False
     most_objects: int = field(default=MOST_OBJECTS, repr=False)
     license: str = "CC0-1.0"
@@ -128,6 +137,7 @@ class Scenes:
             # The identity of what asks everything is what it was before there was a choice.
             facts = (*facts, *(self.types if self.types != QUESTION_TYPES else ()))
             facts = (*facts, *(("lists",) if self.lists else ()))
+            facts = (*facts, *(("neat",) if self.neat else ()))
             facts = (*facts, *((self.most_objects,) if self.most_objects != MOST_OBJECTS else ()))
             records = len(self._seeds(part)) * self.records_per_scene
             # Of a few scenes all may have too many objects.
@@ -168,25 +178,39 @@ class Scenes:
         scene = sample_scene(seed)
         texts = captions(scene, seed)
         text = Chance("caption told", SCENES_VERSION, seed).pick(texts)
-        template = SourceRecord(
+        bare = SourceRecord(
             source_uri=f"{container}#{seed} caption",
             kind="caption",
             text=text,
-            media=(RawMedia("image", f"{seed}.png", png(scene, self.size)),),
             language="en",
             license=self.license,
             split=self.split,
-            measures={"regions": written_regions([_region(item) for item in scene.objects])},
             related_texts=tuple(other for other in texts if other != text),
         )
+        template = _pictured(bare, scene, seed, self.size)
         asked = (ask_discreetly if self.conversation else ask)(scene, seed, self.questions, self.types)
-        made = [template, *(_conversation(template, asked) if self.conversation else _questions(template, asked))]
+        made = [_described(template) if self.neat else template]
+        made += [*(_conversation(template, asked) if self.conversation else _questions(template, asked))]
         if self.lists:
             made.append(_told(_renamed(template, "list"), [listing(scene, seed)]))
         if self.prompts:
-            uri = f"{container}#{seed} prompt"
-            made.append(replace(template, source_uri=uri, kind="prompt", text=prompt(scene, seed), related_texts=texts))
+            made.append(self._request(template, scene, seed))
         return made
+
+    def _request(self, template: SourceRecord, scene: Scene, seed: int) -> SourceRecord:
+        """Make the record of the request for a scene, of the record of its caption."""
+        text = prompt(scene, seed)
+        record = _renamed(template, "prompt")
+        if self.neat:
+            scene = neat_scene(text, scene)
+            record = _pictured(_renamed(template, "neat prompt"), scene, seed, self.size)
+        return replace(record, kind="prompt", text=text, related_texts=captions(scene, seed))
+
+
+def _pictured(record: SourceRecord, scene: Scene, seed: int, size: int) -> SourceRecord:
+    """Give a record the picture of a scene, and what lies where in it."""
+    regions = written_regions([_region(item) for item in scene.objects])
+    return replace(record, media=(RawMedia("image", f"{seed}.png", png(scene, size)),), measures={"regions": regions})
 
 
 def _region(item: SceneObject) -> Region:
@@ -205,6 +229,12 @@ def _questions(picture: SourceRecord, asked: Sequence[Question]) -> Iterator[Sou
         name = each.type if times[each.type] == 1 else f"{each.type} {times[each.type]}"
         question = replace(_renamed(picture, name), kind="vqa", text=None, related_texts=())
         yield replace(_mentioning(question, [each]), question=each.question, answer=each.answer)
+
+
+def _described(caption: SourceRecord) -> SourceRecord:
+    """Make a caption's record a conversation that asks for it: it gives the same sample, and none in which it is drawn."""
+    messages = messages_for("caption", text=caption.text, question=None, answer=None, seed_key=caption.source_uri)
+    return replace(caption, kind="chat", text=None, related_texts=(), messages=messages)
 
 
 def _conversation(picture: SourceRecord, asked: Sequence[Question]) -> Iterator[SourceRecord]:

@@ -19,7 +19,7 @@ def tokenizers() -> Tokenizers:
 def grounded(tokenizers: Tokenizers, mentions: list[Mention], *turns: Message) -> list[tuple[str, list[str], list[str]]]:
     """Each place that is named: the text up to it, what it says by itself and what it means."""
     sample = lay_out(turns, [], [], tokenizers.text, tokenizers.vocabulary)
-    named = ground(sample, SamplePlan("chat", turns, (), ()), (), mentions, tokenizers.text)
+    named = ground(sample, SamplePlan("chat", turns, (), ()), {}, mentions, tokenizers.text)
     words = {word: tokenizers.text.encode(word)[0] for word in ("large", "star", "red", "two")}
     told = {place: [word for word, number in words.items() if number in ids] for place, *ids in named.shown}
     return [

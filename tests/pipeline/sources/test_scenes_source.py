@@ -11,10 +11,12 @@ from omniforge.pipeline.filters.check import CheckConfig, check
 from omniforge.pipeline.sources.formats import FORMATS
 from omniforge.pipeline.sources.scenes import draw, sample_scene
 from omniforge.pipeline.sources.scenes_claims import fulfils
+from omniforge.pipeline.sources.scenes_language import prompt
 from omniforge.pipeline.sources.scenes_questions import ask_discreetly
 from omniforge.pipeline.sources.scenes_source import Scenes, is_held_out, scene_of, scene_seed
 from omniforge.pipeline.tasks import plan_samples
 from omniforge.schemas.record import Record, record_key
+from omniforge.tokenizers.instructions import INSTRUCTIONS
 
 NOWHERE = Path("there/is/no/such/folder")
 
@@ -25,6 +27,12 @@ def whole(corpus):
         for container in corpus.containers(NOWHERE)
         for record in corpus.read(NOWHERE, container.path, 0, container.records)
     ]
+
+
+def records_of(corpus):
+    records = [check(record, corpus="scenes", config=CheckConfig()) for record in whole(corpus)]
+    assert all(isinstance(record, Record) for record in records)
+    return records
 
 
 def test_a_scene_gives_a_caption_questions_and_a_request_with_one_picture():
@@ -142,8 +150,8 @@ def test_what_changes_the_records_changes_the_identity():
         return next(Scenes(**{"count": 10, **options}).containers(NOWHERE)).identity
 
     others = [{"count": 11}, {"seed": 1}, {"size": 64}, {"split": "test"}, {"questions": 2}, {"prompts": False}]
-    others += [{"types": ("colour",)}, {"types": ("colour", "shape")}, {"most_objects": 4}, {"lists": True}]
-    assert len({identity(), *(identity(**other) for other in others)}) == 11
+    others += [{"types": ("colour",)}, {"types": ("colour", "shape")}, {"most_objects": 4}, {"lists": True}, {"neat": True}]
+    assert len({identity(), *(identity(**other) for other in others)}) == 12
 
 
 def test_a_later_beginning_continues_the_same_corpus():
@@ -165,8 +173,32 @@ def test_the_splits_together_hold_every_scene_once():
     assert sorted(train + test) == list(range(100))
 
 
-def test_the_truth_about_a_record_is_found_by_its_uri():
-    for record in whole(Scenes(count=3, split="test")):
+def test_neat_requests_have_a_picture_of_what_they_say():
+    records = whole(Scenes(count=3, questions=1, neat=True))
+    (request,) = {record.text for record in records if record.source_uri == "scenes/train/00000#1 neat prompt"}
+    assert request == prompt(sample_scene(1), 1)
+    pictures = {record.media[0].data for record in records if "#1 " in record.source_uri}
+    assert len(pictures) == 2
+
+
+def test_beside_neat_requests_captions_are_not_drawn():
+    samples = [plan for record in records_of(Scenes(count=3, questions=0, neat=True)) for plan in plan_samples(record)]
+    assert [plan.task for plan in samples] == ["caption", "t2i"] * 3
+
+
+def test_a_caption_beside_neat_requests_is_asked_for_as_others_are():
+    def messages(neat):
+        (record, *_) = records_of(Scenes(count=1, questions=0, neat=neat))
+        return next(plan.messages for plan in plan_samples(record) if plan.task == "caption")
+
+    (user, assistant), (other, told) = messages(neat=True), messages(neat=False)
+    assert assistant == told
+    assert {user.content, other.content} <= {f"{wording}\n<|image|>" for wording in INSTRUCTIONS["caption"]}
+
+
+@pytest.mark.parametrize("neat", [False, True])
+def test_the_truth_about_a_record_is_found_by_its_uri(neat):
+    for record in whole(Scenes(count=3, split="test", neat=neat)):
         picture = Image.open(io.BytesIO(record.media[0].data))
         assert picture.tobytes() == draw(scene_of(record.source_uri), 128).tobytes()
         assert record.split == "test"
