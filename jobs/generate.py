@@ -53,7 +53,7 @@ def _add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
         "--length", type=int, metavar="N", help="tokens of words or speech to start with (default: by the prompt)"
     )
     group.add_argument(
-        "--temperature", type=float, metavar="T", help="0 takes the likeliest token (default: 1 for pictures, 0 for all else)"
+        "--temperature", type=float, metavar="T", help="0 takes the likeliest token (default: 0.7 for pictures, 0 for all else)"
     )
     group.add_argument("--top-p", type=float, metavar="P", help="drop tokens beyond this cumulative probability")
     group.add_argument("--top-k", type=int, metavar="K", help="keep this many best tokens")

@@ -9,7 +9,7 @@ from omniforge.trainer.generation.tasks import GenerationTask
 @pytest.mark.parametrize("task", ["t2i", "s2i", "inpaint"])
 def test_pictures_are_drawn_at_places_in_random_order(task: GenerationTask) -> None:
     config = default_sampling(task)
-    assert (config.temperature, config.order, config.top_p) == (1.0, "random", None)
+    assert (config.temperature, config.order, config.top_p) == (0.7, "random", None)
 
 
 @pytest.mark.parametrize("task", ["caption", "vqa", "asr", "tts", "svqa"])
