@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import altair
+import soundfile
 
 from omniforge.pipeline.report import Shown, TableOnPage
 from omniforge.pipeline.report_cards import Card, Group, Medium, Turn
@@ -118,8 +119,11 @@ def _card(entry: dict[str, Any], folder: Path) -> Card:
             elif field in ("picture", "cover", "strip"):
                 caption = f"{who}, as it was unmasked" if field == "strip" else who
                 card.pictures.append(Medium(_uri(folder / value), caption, wide=field == "strip"))
-            elif field == "sound":
+            elif field == "sound" and soundfile.info(folder / value).frames:
                 card.sounds.append(Medium(_uri(folder / value), who))
+            elif field == "sound":
+                # A player of an empty sound looks broken.
+                card.turns.append(Turn(who, "(no sound: not one speech code)"))
     return card
 
 
