@@ -4,7 +4,8 @@ import hashlib
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 from omniforge.pipeline.engine import Operator, Row, Step
 from omniforge.pipeline.media import Outcome, commit_records, read_media, record_from_row
@@ -16,6 +17,7 @@ from omniforge.pipeline.units import media_units, unit_rows
 from omniforge.schemas.record import Kind, MediaFile, Record, Refusal
 from omniforge.synth import s2i, spoken_sentence, svqa
 from omniforge.synth.config import SynthConfig
+from omniforge.synth.roles import Task
 from omniforge.synth.speak import Speaker
 from omniforge.synth.utterance import Spoken, Utterance
 
@@ -23,6 +25,7 @@ PLANS: dict[str, Callable[[Record, SynthConfig], tuple[Utterance, ...] | Refusal
     "svqa": svqa.plan_utterances,
     "s2i": s2i.plan_utterances,
     "spoken": spoken_sentence.plan_utterances,
+    "recited": partial(spoken_sentence.plan_utterances, task="recited"),
 }
 """What can be made of records by speaking them: each decides what is said, or why nothing is."""
 
@@ -34,7 +37,7 @@ SYNTHESIS_VERSION = "2"
 class SpokenTask:
     """One thing to make: which kinds of records it is made from, and the share of them, drawn by their keys."""
 
-    task: Literal["svqa", "s2i", "spoken"]
+    task: Task
     kinds: tuple[Kind, ...]
     share: float = 1.0
 
@@ -124,7 +127,7 @@ class Assignment:
     """One record to be made: the index row it comes from (with the new record's split), the task, and what is said for it."""
 
     row: dict[str, Any]
-    task: Literal["svqa", "s2i", "spoken"]
+    task: Task
     utterances: tuple[Utterance, ...]
 
 
@@ -209,8 +212,8 @@ def finish(source: Store, item: Said | Refusal) -> Outcome:
     assignment, spoken = item
     parent = record_from_row(assignment.row)
     said = {utterance.role: utterance for utterance in spoken}
-    if assignment.task == "spoken":
-        return spoken_sentence.assemble(parent, said)
+    if assignment.task in ("spoken", "recited"):
+        return spoken_sentence.assemble(parent, said, assignment.task)
     picture = next(member["role"] for member in assignment.row["members"] if member["width"] is not None)
     image = read_media(source, assignment.row, [picture])[0]
     if assignment.task == "svqa":

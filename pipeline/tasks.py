@@ -1,7 +1,8 @@
 """Which task samples a media record gives, and which of its media stand where in each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from omniforge.schemas.record import Kind, MediaFile, Message, Record
@@ -38,11 +39,15 @@ class SamplePlan:
     sounds: tuple[Placed, ...]
 
 
-def plan_samples(record: Record, media: Sequence[MediaFile] | None = None) -> tuple[SamplePlan, ...]:
+def plan_samples(
+    record: Record,
+    media: Sequence[MediaFile] | None = None,
+    tasks: Mapping[Kind, tuple[str, ...]] = MappingProxyType(TASKS_OF_KIND),
+) -> tuple[SamplePlan, ...]:
     """Return the samples of a record, none where its media do not suffice for any task.
 
-    A record that came as a conversation keeps its own wording and gives one sample; others give one for each task of their
-    kind whose media they have. The wording of instructions is drawn by the record's key.
+    A record that came as a conversation keeps its own wording and gives one sample; others give one for each of the `tasks` of
+    their kind whose media they have. The wording of instructions is drawn by the record's key.
     """
     files = record.media if media is None else media
     pictures = [file.role for file in files if file.format != "flac"]
@@ -51,7 +56,7 @@ def plan_samples(record: Record, media: Sequence[MediaFile] | None = None) -> tu
         return (_placed(classify(record.messages), record.messages, pictures, sounds),)
     return tuple(
         _placed(task, _messages(task, record), pictures, sounds)
-        for task in TASKS_OF_KIND.get(record.kind, ())
+        for task in tasks.get(record.kind, ())
         if _suffices(task, record, pictures, sounds)
     )
 

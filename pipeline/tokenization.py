@@ -3,7 +3,8 @@
 import io
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -19,9 +20,9 @@ from omniforge.pipeline.reference import Dataset
 from omniforge.pipeline.regions import read_mentions, read_regions, shown_codes
 from omniforge.pipeline.samples import TokenSample, commit_samples
 from omniforge.pipeline.storage import Store
-from omniforge.pipeline.tasks import Placed, SamplePlan, plan_samples
+from omniforge.pipeline.tasks import TASKS_OF_KIND, Placed, SamplePlan, plan_samples
 from omniforge.pipeline.units import media_units, unit_rows
-from omniforge.schemas.record import MediaFile, Mention, Record, Refusal
+from omniforge.schemas.record import Kind, MediaFile, Mention, Record, Refusal
 from omniforge.tokenizers import registry
 from omniforge.tokenizers.chat import SpeechCodes, SpeechFeatures, lay_out
 from omniforge.tokenizers.pictures import resize_and_crop
@@ -42,7 +43,8 @@ class TokenizeConfig:
     """Tokenizers by source (`embedded`, a path or a name), resolutions in pixels, and how the work is cut.
 
     `heard` says how a user's speech enters: `discrete` codes or `continuous` SenseVoice features (DESIGN section 4), for which
-    `cmvn` names the published `am.mvn`.
+    `cmvn` names the published `am.mvn`. `tasks` names, for kinds of records that shall not give samples of all their tasks, of
+    which they shall: `{asr: [asr]}` lets speech be written down and not be said.
     """
 
     image: str = "embedded"
@@ -53,6 +55,7 @@ class TokenizeConfig:
     heard: Literal["discrete", "continuous"] = "discrete"
     cmvn: str | None = None
     max_length: int = 3072
+    tasks: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
     records_per_unit: int = 256
     batch: int = 16
     actors: int = 1
@@ -65,6 +68,15 @@ class TokenizeConfig:
                 raise ValueError(f"tokenize.{name} is {getattr(self, name)}; it has to be a multiple of 16 pixels")
         if self.heard == "continuous" and self.cmvn is None:
             raise ValueError("tokenize.heard is continuous; give the path of SenseVoice's am.mvn as tokenize.cmvn")
+        for kind, chosen in self.tasks.items():
+            if not chosen or not set(chosen) <= set(TASKS_OF_KIND.get(kind, ())):
+                known = "; ".join(f"{one}: {', '.join(tasks)}" for one, tasks in TASKS_OF_KIND.items())
+                raise ValueError(f"tokenize.tasks: {kind} is given {list(chosen)}; choose one or more of its own ({known})")
+
+    @property
+    def tasks_of_kind(self) -> dict[Kind, tuple[str, ...]]:
+        """The tasks of each kind of record, those chosen where some are."""
+        return {**TASKS_OF_KIND, **self.tasks}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +110,10 @@ class Tokenizers:
 
 
 def plan_tokenize(dataset: Dataset, config: TokenizeConfig, fingerprints: Mapping[str, str]) -> Iterator[Unit]:
-    """Plan units over the shards of a media dataset; they depend on the shard and on the tokenizers, not on the version."""
+    """Plan units over the shards of a media dataset; they depend on the shard and on the tokenizers, not on the version.
+
+    Chosen tasks touch only units that have records of their kinds.
+    """
     touching = {
         **fingerprints,
         "samples": SAMPLES_VERSION,
@@ -106,16 +121,25 @@ def plan_tokenize(dataset: Dataset, config: TokenizeConfig, fingerprints: Mappin
     }
     for row in media_units(dataset):
         for start in range(0, row["kept"], config.records_per_unit):
-            yield make_unit(
+            named = partial(
+                make_unit,
                 stage="tokenize",
                 corpus=row["corpus"],
                 container=row["shard"],
                 start=start,
                 stop=min(start + config.records_per_unit, row["kept"]),
                 identity=f"{row['shard_sha256']}/{row['index_sha256']}",
-                fingerprints=touching,
                 index=row["index"],
             )
+            unit = named(fingerprints=touching)
+            chosen = _chosen_tasks(dataset.store, unit, config) if config.tasks else ""
+            yield named(fingerprints={**touching, "tasks": chosen}) if chosen else unit
+
+
+def _chosen_tasks(store: Store, unit: Unit, config: TokenizeConfig) -> str:
+    """Name the tasks chosen for kinds that a unit has records of; empty where there are none."""
+    kinds = {row["kind"] for row in unit_rows(store, unit)}
+    return "; ".join(f"{kind}: {', '.join(tasks)}" for kind, tasks in sorted(config.tasks.items()) if kind in kinds)
 
 
 def tokenize_operators(source: Store, target: Store, config: TokenizeConfig) -> list[Operator]:
@@ -181,7 +205,7 @@ def decode(records: Sequence[Record], config: TokenizeConfig) -> Decoded:
     sounds: dict[str, NDArray[np.float32]] = {}
     all_plans, digests = [], []
     for record in records:
-        plans = plan_samples(record)
+        plans = plan_samples(record, tasks=config.tasks_of_kind)
         files = {file.role: file for file in record.media}
         shas = {role: file.sha256 for role, file in files.items()}
         for plan in plans:

@@ -17,7 +17,7 @@ from omniforge.synth.voices import Voice
 _FORMAT = 1
 """Raised when entries are written or samples are made in another way, so that old entries are not found."""
 
-_SILENT_FIELDS = ("name", "accent", "share", "held_out")
+_SILENT_FIELDS = ("name", "accent", "share", "held_out", "tasks")
 """What of a voice changes no sample."""
 
 _DIGEST_BYTES = 32

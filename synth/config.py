@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from omniforge.synth.augment import AugmentConfig
+from omniforge.synth.roles import Task
 from omniforge.synth.roundtrip import RoundtripConfig
 from omniforge.synth.speakable import SpeakableConfig
 from omniforge.synth.tts.registry import engine_names
@@ -77,6 +78,8 @@ class SynthConfig:
         del settings["batch_size"]
         for voice in settings["voices"]:
             del voice["accent"]
+            if not voice["tasks"]:
+                del voice["tasks"]  # so that what was made before voices had tasks is still known
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
     def engine_named(self, name: str) -> tuple[str, Options]:
@@ -84,10 +87,15 @@ class SynthConfig:
         options = dict(self.engines.get(name, {}))
         return str(options.pop("engine", name)), options
 
-    def voices_of(self, split: str) -> tuple[Voice, ...]:
-        """The voices that may speak records of a split: the held-out ones those of `test` alone, if there are any."""
-        held_out = tuple(voice for voice in self.voices if voice.held_out)
-        return held_out if held_out and split == "test" else tuple(voice for voice in self.voices if not voice.held_out)
+    def voices_of(self, split: str, task: Task | None = None) -> tuple[Voice, ...]:
+        """The voices that may speak records of a split for a task: the held-out ones those of `test` alone, if there are any.
+
+        Voices that name the task, where there are some, and otherwise those that name none.
+        """
+        named = tuple(voice for voice in self.voices if task in voice.tasks)
+        voices = named or tuple(voice for voice in self.voices if not voice.tasks)
+        held_out = tuple(voice for voice in voices if voice.held_out)
+        return held_out if held_out and split == "test" else tuple(voice for voice in voices if not voice.held_out)
 
     def verifies(self, key: str) -> bool:
         """Tell whether the utterances of this record are transcribed."""

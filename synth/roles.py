@@ -3,4 +3,4 @@
 from typing import Literal
 
 Role = Literal["question", "answer", "speech"]
-Task = Literal["svqa", "s2i", "spoken"]
+Task = Literal["svqa", "s2i", "spoken", "recited"]

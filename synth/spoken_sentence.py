@@ -1,35 +1,42 @@
 """Spoken sentences: any written sentence becomes a pair of text and speech, for recognition and for reading aloud."""
 
 from collections.abc import Mapping
+from typing import Literal
 
-from omniforge.schemas.record import MediaFile, Record, Refusal, record_key
+from omniforge.schemas.record import Record, Refusal, record_key
 from omniforge.synth.config import SynthConfig
 from omniforge.synth.roles import Role
 from omniforge.synth.speakable import speakable
 from omniforge.synth.unspeakable import Unspeakable
 from omniforge.synth.utterance import Spoken, Utterance, measures, plan, refuse, refuse_language, sound
 
+SentenceTask = Literal["spoken", "recited"]
+"""Sentences to be written down and to be said; or to be said alone, by the voices that a learner is to copy."""
 
-def plan_utterances(record: Record, config: SynthConfig) -> tuple[Utterance, ...] | Refusal:
+
+def plan_utterances(record: Record, config: SynthConfig, task: SentenceTask = "spoken") -> tuple[Utterance, ...] | Refusal:
     """Decide what is said for a record with a text and no speech of its own.
 
-    The result depends on the record and the config alone.
+    The result depends on the record, the config and the task alone.
     """
     text = refuse_language(record) or _sentence(record)
     said = text if isinstance(text, Unspeakable) else speakable(text, role="sentence", config=config.speakable)
     if isinstance(said, Unspeakable):
-        return refuse(record, "spoken", said)
-    return plan(record, {"speech": said}, "spoken", config)
+        return refuse(record, task, said)
+    return plan(record, {"speech": said}, task, config)
 
 
-def assemble(record: Record, spoken: Mapping[Role, Spoken], image: MediaFile | None = None) -> Record:
-    """Make an asr record of the text that is said and its speech; a picture of the parent is not taken along."""
+def assemble(record: Record, spoken: Mapping[Role, Spoken], task: SentenceTask = "spoken") -> Record:
+    """Make a record of the text that is said and its speech; a picture of the parent is not taken along.
+
+    Of kind `asr`, which can be written down and said; what is recited is of kind `tts`, only to be said.
+    """
     speech = spoken["speech"]
     return Record(
-        key=record_key(record.corpus, record.source_uri, "spoken"),
+        key=record_key(record.corpus, record.source_uri, task),
         corpus=record.corpus,
         source_uri=record.source_uri,
-        kind="asr",
+        kind="asr" if task == "spoken" else "tts",
         text=speech.text,
         media=(sound(speech, "speech"),),
         language="en",

@@ -64,7 +64,7 @@ class Spoken:
 
 def plan(record: Record, texts: dict[Role, str], task: Task, config: SynthConfig) -> tuple[Utterance, ...]:
     """Give each text its voices, none of which another text of the record has, and its seed, from the record's key alone."""
-    ranked = rank_voices(record.key, config.voices_of(record.split))
+    ranked = rank_voices(record.key, config.voices_of(record.split, task))
     return tuple(
         Utterance(
             role=role,

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from omniforge.synth.roles import Task
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
@@ -16,7 +18,7 @@ class Voice:
     brighter), `gain_db` to the level. `accent` is for people to read.
     `reference` is the path of a clip, and `reference_text` what is said in it, for engines that clone. `share` is the weight
     in the drawing: a voice of share 2 gets twice the records of one of share 1. `held_out` voices speak only records of the
-    test split.
+    test split. A voice with `tasks` speaks for these alone, and voices without leave them to it.
 
     Raises:
         ValueError: a factor or the share is not a positive number, tilt or gain not a number, or a name is empty.
@@ -35,6 +37,7 @@ class Voice:
     reference_text: str | None = None
     share: float = 1.0
     held_out: bool = False
+    tasks: tuple[Task, ...] = ()
 
     def __post_init__(self) -> None:
         for part in ("name", "engine") if self.reference else ("name", "engine", "speaker"):

@@ -15,6 +15,7 @@ _BUILT_IN = {
     "flite": "omniforge.synth.tts.flite:FliteEngine",
     "hibari": "omniforge.synth.tts.hibari:HibariEngine",
     "openai_server": "omniforge.synth.tts.openai_server:OpenAIServerEngine",
+    "phrases": "omniforge.synth.tts.phrases:PhrasesEngine",
     "transformers": "omniforge.synth.tts.transformers_engine:TransformersEngine",
 }
 

@@ -7,16 +7,19 @@ import yaml
 
 from omniforge.jobs.config import ConfigError, from_mapping
 from omniforge.pipeline.synthesis import SynthesisConfig
+from omniforge.pipeline.tokenization import TokenizeConfig
 
 SDVI = Path(__file__).parents[2] / "docs" / "sdvi.md"
-EXAMPLES = [yaml.safe_load(block)["synth"] for block in re.findall(r"```yaml\n(synth:.*?)```", SDVI.read_text(), re.DOTALL)]
+EXAMPLES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(synth:.*?)```", SDVI.read_text(), re.DOTALL)]
 
 
 def test_the_settings_that_the_documentation_shows_are_settings() -> None:
-    splits, augmentation = (from_mapping(SynthesisConfig, example, "docs") for example in EXAMPLES)
+    splits, augmentation, recital = (from_mapping(SynthesisConfig, example["synth"], "docs") for example in EXAMPLES)
     assert splits.test_share > 0
     assert {voice.engine for voice in splits.speech.voices_of("test")} == {"server"}
     assert splits.speech.engine_named("server")[0] == "openai_server"
+    assert [voice.engine for voice in recital.speech.voices_of("train", "recited")] == ["phrases"]
+    assert from_mapping(TokenizeConfig, EXAMPLES[-1]["tokenize"], "docs").tasks_of_kind["asr"] == ("asr",)
     assert [effect.kind for effect in augmentation.speech.augment.effects] == ["speed", "room", "noise", "codec"]
 
 

@@ -33,6 +33,16 @@ def test_speech_with_its_transcript_gives_both_directions(toy: Any) -> None:
     assert plans == {"asr": ((), (Placed("speech", "user"),)), "tts": ((), (Placed("speech", "assistant"),))}
 
 
+def test_of_the_tasks_of_a_kind_only_those_that_are_wanted_are_made(toy: Any) -> None:
+    record = made(toy, "asr", (toy.sound(1),))
+    assert [plan.task for plan in plan_samples(record, tasks={"asr": ("asr",)})] == ["asr"]
+    assert plan_samples(record, tasks={"caption": ("t2i",)}) == ()
+
+
+def test_speech_that_is_only_to_be_said_is_not_written_down(toy: Any) -> None:
+    assert [plan.task for plan in plan_samples(made(toy, "tts", (toy.sound(1),)))] == ["tts"]
+
+
 def test_a_spoken_question_about_a_picture_is_asked_and_answered_in_speech(toy: Any) -> None:
     media = (toy.picture(1), toy.sound(1, "question"), toy.sound(2, "answer"))
     (plan,) = plan_samples(made(toy, "svqa", media))

@@ -1,11 +1,15 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from scene_samples import CONFIG, scene_samples
 
 from omniforge.pipeline.samples import TokenSample
 from omniforge.pipeline.sources.scenes_source import Scenes, scene_of
-from omniforge.pipeline.tokenization import Tokenizers
+from omniforge.pipeline.storage import Store
+from omniforge.pipeline.tasks import TASKS_OF_KIND
+from omniforge.pipeline.tokenization import Tokenizers, plan_tokenize
+from omniforge.schemas.record import Kind
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +62,26 @@ def test_pictures_to_draw_tell_it_at_their_own_resolution(tokenizers: Tokenizers
 def of_scene(sample: TokenSample) -> str:
     uri, _, _ = sample.record.source_uri.rpartition(" ")
     return uri
+
+
+def test_only_the_tasks_that_are_chosen_for_a_kind_become_samples(tokenizers: Tokenizers) -> None:
+    config = replace(CONFIG, tasks={"caption": ("caption",)})
+    samples = scene_samples(Scenes(count=1, size=64, questions=0), tokenizers, config)
+    every = scene_samples(Scenes(count=1, size=64, questions=0), tokenizers)
+    assert {sample.task for sample in every if sample.record.kind == "caption"} == {"t2i", "caption"}
+    assert {sample.task for sample in samples if sample.record.kind == "caption"} == {"caption"}
+    assert [s.key for s in samples] == [s.key for s in every if s.record.kind != "caption" or s.task == "caption"]
+
+
+@pytest.mark.parametrize(("kind", "same"), [("asr", True), ("caption", False)])
+def test_chosen_tasks_touch_only_units_that_have_such_records(local: Store, toy: Any, kind: Kind, same: bool) -> None:
+    dataset = toy.publish_records(local, [toy.record(1, kind="caption")], name="toy-media")
+    chosen = replace(CONFIG, tasks={kind: TASKS_OF_KIND[kind][:1]})
+    (before,), (after,) = ([unit.id for unit in plan_tokenize(dataset, config, {})] for config in (CONFIG, chosen))
+    assert (before == after) is same
+
+
+@pytest.mark.parametrize("tasks", [{"asr": ("t2i",)}, {"asr": ()}, {"chat": ("chat",)}])
+def test_a_task_that_a_kind_does_not_have_is_named_with_those_that_it_has(tasks: dict) -> None:
+    with pytest.raises(ValueError, match=r"tokenize.tasks: \w+ is given .*asr: asr, tts"):
+        replace(CONFIG, tasks=tasks)

@@ -58,7 +58,7 @@ def test_another_text_voice_seed_or_engine_is_another_take(text: str, voice: Voi
 
 
 def test_what_changes_no_sound_of_a_voice_keeps_its_takes() -> None:
-    other = replace(VOICE, name="bea", share=3.0, held_out=True, accent="Scottish")
+    other = replace(VOICE, name="bea", share=3.0, held_out=True, accent="Scottish", tasks=("recited",))
     assert take_key("yes", other, 1, "e") == take_key("yes", VOICE, 1, "e")
 
 

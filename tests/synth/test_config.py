@@ -42,6 +42,22 @@ def test_without_held_out_voices_all_splits_have_the_same_ones() -> None:
     assert SynthConfig(voices=voices).voices_of("test") == SynthConfig(voices=voices).voices_of("train") == voices
 
 
+def test_voices_that_name_a_task_speak_for_it_alone_and_others_leave_it_to_them() -> None:
+    reciter = Voice(name="reciter", engine="hibari", speaker="heart", tasks=("recited",))
+    config = SynthConfig(voices=(*EMBEDDED_VOICES, reciter))
+    assert config.voices_of("train", "recited") == config.voices_of("test", "recited") == (reciter,)
+    assert config.voices_of("train", "spoken") == config.voices_of("train") == SynthConfig().voices_of("train")
+
+
+def test_without_a_voice_that_names_it_a_task_is_spoken_by_all() -> None:
+    assert SynthConfig().voices_of("train", "recited") == SynthConfig().voices_of("train")
+
+
+def test_a_voice_with_tasks_is_part_of_the_fingerprint() -> None:
+    voices = (*EMBEDDED_VOICES[:-1], replace(EMBEDDED_VOICES[-1], tasks=("s2i",)))
+    assert SynthConfig(voices=voices).fingerprint() != SynthConfig().fingerprint()
+
+
 def test_one_kind_of_engine_stands_there_twice_under_names_of_its_own() -> None:
     voices = (*EMBEDDED_VOICES, Voice(name="x", engine="near", speaker="x"), Voice(name="y", engine="far", speaker="x"))
     engines = {
