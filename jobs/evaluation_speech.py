@@ -32,11 +32,13 @@ KNOWN, HELD_OUT_VOICES, HELD_OUT_ENGINE = "known voices", "held-out voices", "he
 def voice_groups(voices: Sequence[Voice]) -> dict[str, tuple[Voice, ...]]:
     """Divide voices into those of the training, held-out ones of the same engines, and those of engines wholly held out.
 
-    Groups without a voice are left out; the first one is that of the training.
+    Groups without a voice are left out; the first one is that of the training. Voices that only recite are in none: a model
+    learns to speak like them and never hears them.
 
     Raises:
         ValueError: All voices are held out.
     """
+    voices = [voice for voice in voices if set(voice.tasks) != {"recited"}]
     engines = {voice.engine for voice in voices if not voice.held_out}
     if not engines:
         raise ValueError(f"voices: all {len(voices)} are held out; an evaluation needs some that training knows")

@@ -171,6 +171,8 @@ def test_voices_are_grouped_by_what_training_knows_of_them() -> None:
         "held-out engine": (strange,),
     }
     assert voice_groups((known,)) == {"known voices": (known,)}
+    asked = replace(known, name="d", tasks=("svqa", "recited"))
+    assert voice_groups((known, asked, replace(known, name="e", tasks=("recited",)))) == {"known voices": (known, asked)}
     with pytest.raises(ValueError, match="all 2 are held out"):
         voice_groups((new, strange))
 

@@ -18,7 +18,7 @@ from omniforge.schemas.table import require_valid
 from omniforge.synth.augment import AugmentConfig, Effect
 from omniforge.synth.config import SynthConfig
 from omniforge.synth.roundtrip import RoundtripConfig
-from omniforge.synth.voices import EMBEDDED_VOICES
+from omniforge.synth.voices import EMBEDDED_VOICES, Voice
 
 TEXTS = ("A red bus stops at the old station.", "Two dogs sleep on a grey sofa.", "A child eats an apple.")
 S2I = (SpokenTask(task="s2i", kinds=("caption",)),)
@@ -128,6 +128,18 @@ def test_held_out_voices_speak_the_test_split_and_nothing_else(local: Store, toy
     index = index_of(local, synthesise(source, local, config))
     assert index.height == 12
     assert all((row["split"] == "test") == (row["voice"] in held_out) for row in index.to_dicts())
+
+
+def test_a_sentence_is_spoken_by_one_voice_and_recited_by_the_one_that_is_there_for_it(local: Store, toy: Any) -> None:
+    source = toy.publish_records(local, captions(toy, 2), name="toy-media")
+    reciter = Voice(name="reciter", engine="phrases", speaker="heart", tasks=("recited",))
+    tasks = (SpokenTask(task="spoken", kinds=("caption",)), SpokenTask(task="recited", kinds=("caption",)))
+    config = SynthesisConfig(tasks=tasks, speech=replace(UNHEARD, voices=(*EMBEDDED_VOICES, reciter)))
+    index = index_of(local, synthesise(source, local, config))
+    assert [(row["kind"], row["voice"] == "reciter", row["engine"]) for row in index.sort("kind").to_dicts()] == [
+        *[("asr", False, "hibari")] * 2,
+        *[("tts", True, "phrases")] * 2,
+    ]
 
 
 def test_a_split_that_a_corpus_gave_is_kept(local: Store, toy: Any) -> None:
