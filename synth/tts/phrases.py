@@ -10,9 +10,6 @@ from omniforge.synth.tts.engine import Waveform
 from omniforge.synth.tts.registry import load_engine
 from omniforge.synth.voices import Voice
 
-CODE_SECONDS = 0.08
-"""How long a code of the speech tokenizer lasts (12.5 a second)."""
-
 LEAD, TAIL = 3, 2
 """Codes of silence before the first phrase and behind the last one: the tokenizer loses what begins at once."""
 
@@ -23,6 +20,7 @@ _MARGIN = 0.0125
 """Seconds of silence that a phrase has around it at least."""
 
 _KEPT = 8192
+"""Phrases of which the sound is remembered; a corpus says the same ones again and again."""
 
 _LEADING = frozenset(
     (
@@ -45,16 +43,20 @@ class PhrasesEngine:
 
     deterministic = True
 
-    def __init__(self, engine: str = "hibari") -> None:
-        """Load the engine that says the phrases.
+    def __init__(self, engine: str = "hibari", codes_per_second: float = 12.5) -> None:
+        """Load the engine that says the phrases, for a speech tokenizer of so many codes a second.
 
         Raises:
-            ValueError: there is no such engine, or it does not say the same twice, so that no phrase would be always the same.
+            ValueError: there is no such engine, or it does not say the same twice, so that no phrase would be always the same;
+                or the number of codes is not positive.
         """
+        if not codes_per_second > 0:
+            raise ValueError(f"speech engine phrases: codes_per_second is {codes_per_second}; give the tokenizer's")
         self._engine = load_engine(engine)
         if not self._engine.deterministic:
             raise ValueError(f"speech engine phrases: {engine} does not say the same text twice alike; name one that does")
-        self.fingerprint = f"phrases of ({self._engine.fingerprint}) rules 1"
+        self._codes_per_second = codes_per_second
+        self.fingerprint = f"phrases of ({self._engine.fingerprint}) rules 1 {codes_per_second:g} codes/s"
         self._phrase = lru_cache(maxsize=_KEPT)(self._said)
 
     def speak(self, text: str, voice: Voice, seed: int) -> Waveform:
@@ -69,8 +71,8 @@ class PhrasesEngine:
         if not said:
             return Waveform(np.zeros(0, np.float32), 24_000)
         rate = said[0].rate
-        parts = [_in_codes(wave.samples, rate) for wave in said]
-        code = round(CODE_SECONDS * rate)
+        code = round(rate / self._codes_per_second)
+        parts = [_in_codes(wave.samples, rate, code) for wave in said]
         samples = np.concatenate([np.zeros(LEAD * code, np.float32), *parts, np.zeros(TAIL * code, np.float32)])
         return Waveform(samples, rate)
 
@@ -97,13 +99,12 @@ def phrases(text: str) -> list[str]:
     return found
 
 
-def _in_codes(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float32]:
-    """Put what is audible in the middle of as many whole codes as it needs."""
+def _in_codes(samples: npt.NDArray[np.float32], rate: int, code: int) -> npt.NDArray[np.float32]:
+    """Put what is audible in the middle of as many whole codes, of `code` samples each, as it needs."""
     window = max(1, rate // 100)
     power = np.convolve(samples.astype(np.float64) ** 2, np.ones(window) / window, "same")
     audible = np.flatnonzero(power > _AUDIBLE * power.max())
     heard = samples[max(0, audible[0] - window) : audible[-1] + 2 * window]
-    code = round(CODE_SECONDS * rate)
     room = -(-(heard.size + round(_MARGIN * rate)) // code) * code
     before = (room - heard.size) // 2
     return np.pad(heard, (before, room - heard.size - before))

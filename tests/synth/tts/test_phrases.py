@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from omniforge.synth.tts import phrases as module
 from omniforge.synth.tts.engine import Waveform
-from omniforge.synth.tts.phrases import CODE_SECONDS, LEAD, TAIL, PhrasesEngine, phrases
+from omniforge.synth.tts.phrases import LEAD, TAIL, PhrasesEngine, phrases
 from omniforge.synth.voices import Voice
 
 VOICE = Voice(name="heart", engine="phrases", speaker="heart")
 SILENCE = LEAD + TAIL
+CODE_SECONDS = 0.08
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,17 @@ def test_a_text_without_a_word_is_an_empty_waveform(engine: PhrasesEngine) -> No
 
 def test_its_fingerprint_names_the_engine_behind_it(engine: PhrasesEngine) -> None:
     assert "hibari-tts" in engine.fingerprint
+
+
+def test_another_tokenizer_may_have_other_codes_a_second() -> None:
+    wave = PhrasesEngine(codes_per_second=25).speak("Please close the door.", VOICE, 0)
+    assert wave.samples.size % (wave.rate // 25) == 0
+    assert wave.samples[: LEAD * wave.rate // 25].max() == 0 < wave.samples[: LEAD * 2 * wave.rate // 25].max()
+
+
+def test_codes_of_no_length_are_refused() -> None:
+    with pytest.raises(ValueError, match="codes_per_second is 0"):
+        PhrasesEngine(codes_per_second=0)
 
 
 class _Moody:
