@@ -43,7 +43,7 @@ class PhrasesEngine:
 
     deterministic = True
 
-    def __init__(self, engine: str = "hibari", codes_per_second: float = 12.5) -> None:
+    def __init__(self, speaks: str = "hibari", codes_per_second: float = 12.5) -> None:
         """Load the engine that says the phrases, for a speech tokenizer of so many codes a second.
 
         Raises:
@@ -52,9 +52,9 @@ class PhrasesEngine:
         """
         if not codes_per_second > 0:
             raise ValueError(f"speech engine phrases: codes_per_second is {codes_per_second}; give the tokenizer's")
-        self._engine = load_engine(engine)
+        self._engine = load_engine(speaks)
         if not self._engine.deterministic:
-            raise ValueError(f"speech engine phrases: {engine} does not say the same text twice alike; name one that does")
+            raise ValueError(f"speech engine phrases: {speaks} does not say the same text twice alike; name one that does")
         self._codes_per_second = codes_per_second
         self.fingerprint = f"phrases of ({self._engine.fingerprint}) rules 1 {codes_per_second:g} codes/s"
         self._phrase = lru_cache(maxsize=_KEPT)(self._said)

@@ -96,4 +96,4 @@ class _Moody:
 def test_an_engine_that_never_says_the_same_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "load_engine", lambda name: _Moody())
     with pytest.raises(ValueError, match="moody does not say the same text twice alike"):
-        PhrasesEngine(engine="moody")
+        PhrasesEngine(speaks="moody")
