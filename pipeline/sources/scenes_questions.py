@@ -1,5 +1,6 @@
 """Questions about a scene, each with the one answer that follows from it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -91,6 +92,9 @@ _LOOKS: tuple[QuestionType, ...] = ("colour", "shape", "size")
 _SCARCE: tuple[QuestionType, ...] = (*_LOOKS, "relation")
 """Types of which hardly any could be asked after a few of the other ones, which name looks and ask for none."""
 
+PRESENCE: frozenset[QuestionType] = frozenset(get_args(QuestionType)).difference(_SCARCE)
+"""Types that ask for no look: whether something is there, and how many."""
+
 _CANDIDATES = 2
 """How many questions are thought of for each that is asked discreetly."""
 
@@ -150,7 +154,11 @@ def ask_discreetly(
     Of twelve questions by `ask` nearly every such answer is in the words of another one ("How many hearts are there?"), so who
     reads all of them need not look at the picture. No such answer is given twice either. Colours, shapes or sizes come as
     often as the scene allows, one of them for each scene, because those of several types soon name what others would ask for.
+
+    Where nothing but presence and numbers is asked, see `_ask_apart`.
     """
+    if set(types) <= PRESENCE:
+        return _ask_apart(scene, seed, number, types)
     chance = Chance("asked discreetly", SCENES_VERSION, seed)
     theme = chance.pick([one for one in types if one in _LOOKS] or types)
     candidates = [one for one in ask(scene, seed + _APART, number, (theme,)) if one.type == theme]
@@ -167,6 +175,23 @@ def ask_discreetly(
             named |= naming
             answers |= answer
     return tuple(chance.shuffled(list(asked.values())))
+
+
+def _ask_apart(scene: Scene, seed: int, number: int, types: Sequence[QuestionType]) -> tuple[Question, ...]:
+    """Ask up to `number` questions of which no two name the same look, and no more "no" than "yes".
+
+    Half of all such questions are about what is there, so what several of them name is there: who reads them need not look.
+    """
+    asked: list[Question] = []
+    named: set[str] = set()
+    answers = Counter[str]()
+    for question in ask(scene, seed + _APART, 2 * _CANDIDATES * number, types):
+        naming = looks_named(question.question) or {"anything"}
+        if len(asked) < number and not naming & named and (question.answer != "no" or answers["no"] < answers["yes"]):
+            asked.append(question)
+            named |= naming
+            answers[question.answer] += 1
+    return tuple(Chance("asked apart", SCENES_VERSION, seed).shuffled(asked))
 
 
 def _rounds(types: Sequence[QuestionType]) -> Iterator[tuple[Sequence[QuestionType], int]]:

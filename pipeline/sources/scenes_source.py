@@ -13,7 +13,7 @@ from omniforge.pipeline.sources.chance import Chance
 from omniforge.pipeline.sources.scenes import MOST_OBJECTS, SCENES_VERSION, Scene, SceneObject, draw, object_count, sample_scene
 from omniforge.pipeline.sources.scenes_language import captions, listing, prompt
 from omniforge.pipeline.sources.scenes_neat import neat_scene
-from omniforge.pipeline.sources.scenes_questions import QUESTION_TYPES, Question, QuestionType, ask, ask_discreetly
+from omniforge.pipeline.sources.scenes_questions import PRESENCE, QUESTION_TYPES, Question, QuestionType, ask, ask_discreetly
 from omniforge.pipeline.sources.source import Container, SourceItem
 from omniforge.pipeline.sources.turns import IMAGE_TAG
 from omniforge.schemas.record import Message, RawMedia, Region, SourceRecord
@@ -136,6 +136,7 @@ class Scenes:
             facts = (*facts, self.questions, self.prompts, *(("discreet conversation",) if self.conversation else ()))
             # The identity of what asks everything is what it was before there was a choice.
             facts = (*facts, *(self.types if self.types != QUESTION_TYPES else ()))
+            facts = (*facts, *(("apart",) if self.conversation and set(self.types) <= PRESENCE else ()))
             facts = (*facts, *(("lists",) if self.lists else ()))
             facts = (*facts, *(("neat",) if self.neat else ()))
             facts = (*facts, *((self.most_objects,) if self.most_objects != MOST_OBJECTS else ()))

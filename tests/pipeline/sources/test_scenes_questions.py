@@ -149,6 +149,17 @@ def test_discreet_questions_are_of_all_types() -> None:
     assert min(types.values()) > 40
 
 
+@given(seeds)
+def test_where_only_presence_and_numbers_are_asked_no_look_is_named_twice_and_no_is_no_commoner_than_yes(seed: int) -> None:
+    asked = ask_discreetly(sample_scene(seed), seed, 12, ("exist", "count"))
+    assert asked
+    assert {question.type for question in asked} <= {"exist", "count"}
+    named = Counter(look for question in asked for look in looks_named(question.question))
+    assert set(named.values()) <= {1}
+    answers = Counter(question.answer for question in asked)
+    assert answers["no"] <= answers["yes"]
+
+
 def test_of_one_type_alone_discreet_questions_begin_with_it() -> None:
     for seed in range(30):
         types = {one.type for one in ask_discreetly(sample_scene(seed), seed, 1, ("shape",))}
