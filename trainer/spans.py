@@ -89,7 +89,9 @@ def plan_spans(dataset: Dataset, split: str, sequence_length: int, span_bytes: i
         for unit in spans["unit"].unique(maintain_order=True):
             numbers[unit] = len(shards)
             shards.append(Shard(lying[unit]["shard"], lying[unit]["shard_bytes"], lying[unit]["shard_sha256"]))
-        rows.append(spans.with_columns(pl.col("unit").replace_strict(numbers, return_dtype=pl.Int32).alias("number")))
+        # A part may have nothing of the split; polars would give its empty column the type of the units.
+        number = pl.Series("number", [numbers[unit] for unit in spans["unit"]], dtype=pl.Int32)
+        rows.append(spans.with_columns(number))
     table = pl.concat(rows)
     return SpanTable(
         shards=tuple(shards),

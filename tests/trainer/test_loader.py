@@ -207,3 +207,15 @@ def test_what_is_shown_nowhere_or_in_no_word_is_an_error(tmp_path: Path, wrong: 
 
 def flat_samples(whole: Loader) -> dict[str, StoredSample]:
     return {draw.sample.key: draw.sample for row in whole.epoch(0) for draw in row}
+
+
+def test_a_version_whose_later_part_has_nothing_held_out_validates_on_what_the_earlier_has(tmp_path: Path) -> None:
+    before = {
+        "first": [make_sample("asr", number) for number in range(6)],
+        "test": [make_sample("asr", number, "test") for number in range(3)],
+    }
+    publish_samples(tmp_path, before)
+    grown = publish_samples(tmp_path, before | {"added": [make_sample("asr", number) for number in range(6, 12)]})
+    assert len(grown.manifest.content.parts) == 2
+    held_out = flat(list(Loader(dataset=grown, weights=None, config=SMALL, seed=1, split="test").epoch(0)))
+    assert sorted(held_out) == sorted(one.record.key + "-asr" for one in before["test"])
