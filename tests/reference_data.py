@@ -14,9 +14,11 @@ def parity_folder(name: str) -> Path:
     A set from elsewhere need not hold every folder, and the tests of those it lacks are left out with a line.
 
     Raises:
-        FileNotFoundError: ours is not there.
+        FileNotFoundError: ours is not there, or `PARITY_DIR` is no folder, so that all of its tests would be left out.
     """
     given = os.environ.get("PARITY_DIR")
+    if given is not None and not Path(given).is_dir():
+        raise FileNotFoundError(f"PARITY_DIR={given} is no folder; name one with golden tensors, or unset it to use our own")
     folder = Path(given or OWN_FIXTURES) / name
     if folder.is_dir():
         return folder
@@ -35,6 +37,6 @@ def realdata_folder() -> Path:
     if (folder / "RECORDS.tsv").is_file():
         return folder
     message = f"no real collection at {folder}; set REALDATA_DIR to one"
-    if os.environ.get("CI") == "true":
+    if os.environ.get("CI", "").lower() not in ("", "0", "false"):
         raise FileNotFoundError(message)
     return pytest.skip(message, allow_module_level=True)
