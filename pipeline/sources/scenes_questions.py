@@ -185,6 +185,7 @@ def _ask_apart(scene: Scene, seed: int, number: int, types: Sequence[QuestionTyp
     asked: list[Question] = []
     named: set[str] = set()
     answers = Counter[str]()
+    # Twice as many as elsewhere: most name a look that is named already.
     for question in ask(scene, seed + _APART, 2 * _CANDIDATES * number, types):
         naming = looks_named(question.question) or {"anything"}
         if len(asked) < number and not naming & named and (question.answer != "no" or answers["no"] < answers["yes"]):

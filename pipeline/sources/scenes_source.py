@@ -64,7 +64,8 @@ class Scenes:
 
     `types` are the types of question to ask. A model that is asked one thing alone soon learns to look at pictures
     (docs/embedded-model.md). Where a scene has too few questions of them others make up the number: a third of the scenes has
-    no relation to ask about and a fifth no size.
+    no relation to ask about and a fifth no size. A conversation of `exist` and `count` alone names no look twice, so it has
+    fewer questions, six or seven of twelve.
 
     With `lists` one more question about each scene asks for everything in it from left to right (`scenes_language.listing`):
     some ten words that have to be seen for the tokens of one picture. It is of the kind `chat` too; where it asks for nothing
