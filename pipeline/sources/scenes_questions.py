@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Literal, get_args
 
@@ -20,6 +20,7 @@ from omniforge.pipeline.sources.scenes_words import (
     looks_named,
     matching,
     noun,
+    sides,
     with_article,
 )
 from omniforge.schemas.record import Mention
@@ -92,8 +93,11 @@ _LOOKS: tuple[QuestionType, ...] = ("colour", "shape", "size")
 _SCARCE: tuple[QuestionType, ...] = (*_LOOKS, "relation")
 """Types of which hardly any could be asked after a few of the other ones, which name looks and ask for none."""
 
-PRESENCE: frozenset[QuestionType] = frozenset(get_args(QuestionType)).difference(_SCARCE)
-"""Types that ask for no look: whether something is there, and how many."""
+WITHOUT_LOOKS: frozenset[QuestionType] = frozenset(get_args(QuestionType)).difference(_LOOKS)
+"""Types that ask for no look: whether something is there, how many, and where."""
+
+_NUMBERED: tuple[QuestionType, ...] = ("exist", "count")
+"""Types whose phrases may mean nothing or several things, which is what is asked."""
 
 _CANDIDATES = 2
 """How many questions are thought of for each that is asked discreetly."""
@@ -123,9 +127,8 @@ def questions(scene: Scene, seed: int, types: Sequence[QuestionType] = QUESTION_
         chance = Chance("question", question_type, SCENES_VERSION, seed)
         if (found := _ASKING[question_type](scene, chance)) is not None:
             question, answer, phrases = found
-            # What is asked for of what a phrase means is a look of it already, a number or "yes" is not.
-            more = (answer,) if question_type in ("exist", "count") else ()
-            mentions = (_mention(scene, phrase, told, more) for phrase, told in sorted(phrases, key=_place_in(question)))
+            numbered = question_type in _NUMBERED
+            mentions = (_mention(scene, phrase, told, numbered) for phrase, told in sorted(phrases, key=_place_in(question)))
             asked.append(Question(question_type, question, answer, tuple(mentions)))
     return tuple(asked)
 
@@ -155,9 +158,9 @@ def ask_discreetly(
     reads all of them need not look at the picture. No such answer is given twice either. Colours, shapes or sizes come as
     often as the scene allows, one of them for each scene, because those of several types soon name what others would ask for.
 
-    Where nothing but presence and numbers is asked, see `_ask_apart`.
+    Where no looks are asked for, see `_ask_apart`.
     """
-    if set(types) <= PRESENCE:
+    if set(types) <= WITHOUT_LOOKS:
         return _ask_apart(scene, seed, number, types)
     chance = Chance("asked discreetly", SCENES_VERSION, seed)
     theme = chance.pick([one for one in types if one in _LOOKS] or types)
@@ -178,20 +181,23 @@ def ask_discreetly(
 
 
 def _ask_apart(scene: Scene, seed: int, number: int, types: Sequence[QuestionType]) -> tuple[Question, ...]:
-    """Ask up to `number` questions of which no two name the same look, and no more "no" than "yes".
+    """Ask up to `number` questions of which no two name the same look, and of what is there no more "no" than "yes".
 
     Half of all such questions are about what is there, so what several of them name is there: who reads them need not look.
+    Those that name two things come first, or there would hardly be any.
     """
     asked: list[Question] = []
     named: set[str] = set()
-    answers = Counter[str]()
-    # Twice as many as elsewhere: most name a look that is named already.
-    for question in ask(scene, seed + _APART, 2 * _CANDIDATES * number, types):
+    there = Counter[str]()
+    # Twice as many as elsewhere: most name a look that is named already. Where there are too few, `ask` asks for looks too.
+    candidates = [one for one in ask(scene, seed + _APART, 2 * _CANDIDATES * number, types) if one.type in WITHOUT_LOOKS]
+    for question in sorted(candidates, key=lambda one: one.type != "relation"):
         naming = looks_named(question.question) or {"anything"}
-        if len(asked) < number and not naming & named and (question.answer != "no" or answers["no"] < answers["yes"]):
+        missing = question.type == "exist" and question.answer == "no"
+        if len(asked) < number and not naming & named and (not missing or there["no"] < there["yes"]):
             asked.append(question)
             named |= naming
-            answers[question.answer] += 1
+            there[question.answer] += question.type == "exist"
     return tuple(Chance("asked apart", SCENES_VERSION, seed).shuffled(asked))
 
 
@@ -206,17 +212,28 @@ def _place_in(question: str) -> Callable[[tuple[str, Description]], int]:
     return lambda phrase: question.index(phrase[0])
 
 
-def _mention(scene: Scene, phrase: str, description: Description, more: tuple[str, ...]) -> Mention:
-    """Say of a phrase what it tells and what all that it means has in common besides."""
-    found = matching(scene.objects, description)
-    told: list[str] = []
-    seen: list[str] = []
-    for look in ("size", "colour", "shape"):
-        if (said := getattr(description, look)) is not None:
-            told.append(said)
-        elif len(common := {getattr(item, look) for item in found}) == 1:
-            seen += common
-    return Mention(phrase, tuple(told), (*seen, *more))
+def _mention(scene: Scene, phrase: str, description: Description, numbered: bool) -> Mention:
+    """Say of a phrase what it tells, and what is found of it besides.
+
+    Of what it means that is what all have in common, and where it is if it is one thing; of a phrase that means nothing, how
+    what comes nearest differs: for a purple star that the stars are red and what is purple is a moon. And if that is asked,
+    whether there is any and how many.
+    """
+    looks = {look: said for look in ("size", "colour", "shape") if (said := getattr(description, look)) is not None}
+    if found := matching(scene.objects, description):
+        seen = [shared for look in ("size", "colour", "shape") if look not in looks for shared in _shared(found, look)]
+    else:
+        nearest = {look: matching(scene.objects, replace(description, **{look: None})) for look in looks if len(looks) > 1}
+        seen = [shared for look, items in nearest.items() for shared in _shared(items, look)]
+    where = sides(found[0]) if len(found) == 1 else ()
+    number = ("yes" if found else "no", NUMBERS[len(found)]) if numbered else ()
+    return Mention(phrase, tuple(looks.values()), (*seen, *where, *number))
+
+
+def _shared(items: Sequence[SceneObject], look: str) -> set[str]:
+    """Return the one value of a look that all of some objects have; empty if they differ, or there are none."""
+    values = {getattr(item, look) for item in items}
+    return values if len(values) == 1 else set()
 
 
 def _exist(scene: Scene, chance: Chance) -> Asked:

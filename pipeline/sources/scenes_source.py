@@ -13,7 +13,15 @@ from omniforge.pipeline.sources.chance import Chance
 from omniforge.pipeline.sources.scenes import MOST_OBJECTS, SCENES_VERSION, Scene, SceneObject, draw, object_count, sample_scene
 from omniforge.pipeline.sources.scenes_language import captions, listing, prompt
 from omniforge.pipeline.sources.scenes_neat import neat_scene
-from omniforge.pipeline.sources.scenes_questions import PRESENCE, QUESTION_TYPES, Question, QuestionType, ask, ask_discreetly
+from omniforge.pipeline.sources.scenes_questions import (
+    QUESTION_TYPES,
+    WITHOUT_LOOKS,
+    Question,
+    QuestionType,
+    ask,
+    ask_discreetly,
+)
+from omniforge.pipeline.sources.scenes_words import sides
 from omniforge.pipeline.sources.source import Container, SourceItem
 from omniforge.pipeline.sources.turns import IMAGE_TAG
 from omniforge.schemas.record import Message, RawMedia, Region, SourceRecord
@@ -64,8 +72,8 @@ class Scenes:
 
     `types` are the types of question to ask. A model that is asked one thing alone soon learns to look at pictures
     (docs/embedded-model.md). Where a scene has too few questions of them others make up the number: a third of the scenes has
-    no relation to ask about and a fifth no size. A conversation of `exist` and `count` alone names no look twice, so it has
-    fewer questions, six or seven of twelve.
+    no relation to ask about and a fifth no size. A conversation of `exist`, `count` and `relation` alone names no look
+    twice, so it has fewer questions, five to seven of twelve.
 
     With `lists` one more question about each scene asks for everything in it from left to right (`scenes_language.listing`):
     some ten words that have to be seen for the tokens of one picture. It is of the kind `chat` too; where it asks for nothing
@@ -90,7 +98,7 @@ class Scenes:
         ValueError: A number is out of range.
     """
 
-    version: ClassVar[str] = "3"
+    version: ClassVar[str] = "4"
     count: int = field(repr=False)
     seed: int = field(default=0, repr=False)
     size: int = 128
@@ -137,7 +145,7 @@ class Scenes:
             facts = (*facts, self.questions, self.prompts, *(("discreet conversation",) if self.conversation else ()))
             # The identity of what asks everything is what it was before there was a choice.
             facts = (*facts, *(self.types if self.types != QUESTION_TYPES else ()))
-            facts = (*facts, *(("apart",) if self.conversation and set(self.types) <= PRESENCE else ()))
+            facts = (*facts, *(("apart",) if self.conversation and set(self.types) <= WITHOUT_LOOKS else ()))
             facts = (*facts, *(("lists",) if self.lists else ()))
             facts = (*facts, *(("neat",) if self.neat else ()))
             facts = (*facts, *((self.most_objects,) if self.most_objects != MOST_OBJECTS else ()))
@@ -216,11 +224,11 @@ def _pictured(record: SourceRecord, scene: Scene, seed: int, size: int) -> Sourc
 
 
 def _region(item: SceneObject) -> Region:
-    """Say what an object is and which part of the picture it takes."""
+    """Say what an object is, towards which sides it lies, and which part of the picture it takes."""
     (x, y), reach = item.centre, item.radius
     edges = (x - reach, y - reach, x + reach, y + reach)
     left, top, right, bottom = (round(edge, 3) for edge in edges)
-    return Region(f"{item.size} {item.colour} {item.shape}", (left, top, right, bottom))
+    return Region(" ".join((item.size, item.colour, item.shape, *sides(item))), (left, top, right, bottom))
 
 
 def _questions(picture: SourceRecord, asked: Sequence[Question]) -> Iterator[SourceRecord]:

@@ -25,6 +25,9 @@ RELATION_WORDS: dict[Relation, tuple[str, ...]] = {
 DIRECTIONS: dict[Relation, str] = {"left of": "left", "right of": "right", "above": "above", "below": "below"}
 """The one-word answer to "where is it"."""
 
+_MIDDLE = (0.37, 0.63)
+"""Part of a picture's side that is to neither side of it."""
+
 OPPOSITES: dict[Relation, Relation] = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
 
 ANYTHING: tuple[str, ...] = ("shape", "object")
@@ -51,6 +54,12 @@ class Description:
 def matching(objects: Sequence[SceneObject], description: Description) -> list[SceneObject]:
     """List the objects of which a description is true."""
     return [item for item in objects if description.matches(item)]
+
+
+def sides(item: SceneObject) -> tuple[str, ...]:
+    """Say towards which sides of the picture an object lies, in words of `DIRECTIONS`; none in its middle."""
+    towards = zip(item.centre, (("left", "right"), ("above", "below")), strict=True)
+    return tuple(words[part > _MIDDLE[1]] for part, words in towards if not _MIDDLE[0] <= part <= _MIDDLE[1])
 
 
 def reductions(item: SceneObject) -> list[Description]:

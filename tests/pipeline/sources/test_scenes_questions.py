@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from omniforge.pipeline.sources.scenes import Background, Scene, SceneObject, relation, sample_scene
 from omniforge.pipeline.sources.scenes_claims import descriptions
 from omniforge.pipeline.sources.scenes_questions import QUESTION_TYPES, ask, ask_discreetly, questions
-from omniforge.pipeline.sources.scenes_words import RELATION_WORDS, looks_named
+from omniforge.pipeline.sources.scenes_words import RELATION_WORDS, looks_named, sides
 
 NUMBERS = ("zero", "one", "two", "three", "four", "five")
 DIRECTIONS = {"left of": "left", "right of": "right", "above": "above", "below": "below"}
@@ -56,6 +56,12 @@ def test_as_many_different_questions_are_asked_as_wanted(seed, number):
     assert all(answer_from_words(sample_scene(seed), question) == question.answer for question in asked)
 
 
+def shared(items):
+    """The sizes, colours and shapes that all of some objects have."""
+    values = [{item.size for item in items}, {item.colour for item in items}, {item.shape for item in items}]
+    return {look for value in values if len(value) == 1 for look in value}
+
+
 @given(seeds)
 def test_phrases_mean_what_the_scene_has_of_them(seed):
     scene = sample_scene(seed)
@@ -66,11 +72,46 @@ def test_phrases_mean_what_the_scene_has_of_them(seed):
         assert len(places) == (2 if question.type == "relation" else 1)
         for mention, what in zip(question.mentions, named[-len(places) :], strict=True):
             meant = fitting(scene, what)
-            looks = [{item.size for item in meant}, {item.colour for item in meant}, {item.shape for item in meant}]
             assert set(mention.told) == {look for look in (what.size, what.colour, what.shape) if look is not None}
-            common = {look for values in looks if len(values) == 1 for look in values}
-            counted = {question.answer} if question.type in ("exist", "count") else set()
-            assert set(mention.found) == common - set(mention.told) | counted
+            where = set(sides(meant[0])) if len(meant) == 1 else set()
+            number = {"yes" if meant else "no", NUMBERS[len(meant)]} if question.type in ("exist", "count") else set()
+            found = set(mention.found)
+            assert number | where <= found
+            assert len(found) == len(mention.found)
+            if meant:
+                assert found == shared(meant) - set(mention.told) | where | number
+
+
+def test_a_phrase_that_means_nothing_says_how_what_comes_nearest_differs() -> None:
+    things = [("star", "red", "small"), ("star", "red", "large"), ("moon", "purple", "small")]
+    objects = tuple(
+        SceneObject(shape=shape, colour=colour, size=size, centre=(0.2 + 0.3 * place, 0.5))
+        for place, (shape, colour, size) in enumerate(things)
+    )
+    found = {
+        mention.told: mention.found
+        for seed in range(3000)
+        for question in questions(Scene(objects, Background("plain", "white")), seed, ("exist", "count"))
+        for mention in question.mentions
+    }
+    assert found["purple", "star"] == ("red", "moon", "no", "zero")
+    assert found["red", "moon"] == ("purple", "star", "no", "zero")
+    assert found["blue", "star"] == ("red", "no", "zero")
+    assert found["large", "purple", "moon"] == ("small", "no", "zero")
+    assert found["medium", "red", "star"] == ("no", "zero")
+    assert found["heart",] == ("no", "zero")
+    assert found["red", "star"] == ("yes", "two")
+    assert found["moon",] == ("small", "purple", "right", "yes", "one")
+
+
+def test_things_lie_towards_sides_or_in_the_middle() -> None:
+    def lying(x: float, y: float) -> tuple[str, ...]:
+        return sides(SceneObject(shape="star", colour="red", size="small", centre=(x, y)))
+
+    assert lying(0.2, 0.2) == ("left", "above")
+    assert lying(0.8, 0.5) == ("right",)
+    assert lying(0.5, 0.8) == ("below",)
+    assert lying(0.5, 0.5) == ()
 
 
 def test_attributes_are_asked_of_what_is_there():
@@ -149,15 +190,22 @@ def test_discreet_questions_are_of_all_types() -> None:
     assert min(types.values()) > 40
 
 
-@given(seeds)
-def test_where_only_presence_and_numbers_are_asked_no_look_is_named_twice_and_no_is_no_commoner_than_yes(seed: int) -> None:
-    asked = ask_discreetly(sample_scene(seed), seed, 12, ("exist", "count"))
+@given(seeds, st.sampled_from([("exist", "count"), ("exist", "count", "relation"), ("relation",)]))
+def test_where_no_looks_are_asked_for_none_is_named_twice_and_no_is_no_commoner_than_yes(seed: int, types) -> None:
+    asked = ask_discreetly(sample_scene(seed), seed, 12, types)
     assert asked
-    assert {question.type for question in asked} <= {"exist", "count"}
+    assert {question.type for question in asked} <= {"exist", "count", "relation"}
     named = Counter(look for question in asked for look in looks_named(question.question))
     assert set(named.values()) <= {1}
-    answers = Counter(question.answer for question in asked)
+    answers = Counter(question.answer for question in asked if question.type == "exist")
     assert answers["no"] <= answers["yes"]
+
+
+def test_relations_are_asked_in_most_scenes_where_there_are_any() -> None:
+    scenes = [(sample_scene(seed), seed) for seed in range(200)]
+    related = [(scene, seed) for scene, seed in scenes if questions(scene, seed, ("relation",))]
+    asked = [ask_discreetly(scene, seed, 12, ("exist", "count", "relation")) for scene, seed in related]
+    assert sum(any(question.type == "relation" for question in each) for each in asked) > 0.9 * len(related)
 
 
 def test_of_one_type_alone_discreet_questions_begin_with_it() -> None:
