@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import unicodedata
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omniforge.pipeline.sources.scenes import sample_scene
+from omniforge.pipeline.sources.scenes_language import captions, prompt
 from omniforge.pipeline.sources.scenes_questions import questions
+from omniforge.pipeline.sources.sentences import sentence_text
 from omniforge.tokenizers.text import TextTokenizer, byte_level_pipeline, load_text_tokenizer
 from omniforge.tokenizers.text_training import give_words_ids, train_text_tokenizer
 from omniforge.tokenizers.vocabulary import BASE_SPECIALS, MODALITY_SPECIALS
@@ -97,6 +100,14 @@ def test_each_answer_about_an_embedded_scene_is_one_id() -> None:
     answers = {question.answer for seed in range(200) for question in questions(sample_scene(seed), seed)}
     assert len(answers) > 25
     assert {answer: len(EMBEDDED.encode(answer)) for answer in answers if len(EMBEDDED.encode(answer)) > 1} == {}
+
+
+def test_each_word_of_embedded_sentences_and_requests_is_one_id() -> None:
+    texts = [sentence_text(number, split) for number in range(2000) for split in ("train", "test")]
+    texts += [text for seed in range(200) for text in (*captions(sample_scene(seed), seed), prompt(sample_scene(seed), seed))]
+    words = {word for text in texts for word in re.findall(r"(?:^| )[A-Za-z]+\b(?![\'-])", text)}
+    assert len(words) > 500
+    assert {word: len(EMBEDDED.encode(word)) for word in words if len(EMBEDDED.encode(word)) > 1} == {}
 
 
 def test_training_on_other_texts_changes_the_fingerprint(tmp_path: Path) -> None:
