@@ -6,6 +6,7 @@ from scene_samples import CONFIG, scene_samples
 
 from omniforge.pipeline.samples import TokenSample
 from omniforge.pipeline.sources.scenes_source import Scenes, scene_of
+from omniforge.pipeline.sources.scenes_words import sides
 from omniforge.pipeline.storage import Store
 from omniforge.pipeline.tasks import TASKS_OF_KIND
 from omniforge.pipeline.tokenization import Tokenizers, plan_tokenize
@@ -32,7 +33,8 @@ def test_codes_of_a_picture_that_is_shown_tell_what_they_show(samples: list[Toke
         assert positions == sorted(set(positions))
         assert set(positions) < set(range(picture.start, picture.stop))
         objects = scene_of(sample.record.source_uri).objects
-        looks = {tuple(tokenizers.text.encode(word)[0] for word in (item.size, item.colour, item.shape)) for item in objects}
+        words = [(item.size, item.colour, item.shape, *sides(item)) for item in objects]
+        looks = {tuple(tokenizers.text.encode(word)[0] for word in one) for one in words}
         assert {tuple(words) for _, *words in codes} <= looks
 
 
