@@ -219,15 +219,16 @@ def _mention(scene: Scene, phrase: str, description: Description, numbered: bool
     what comes nearest differs: for a purple star that the stars are red and what is purple is a moon. And if that is asked,
     whether there is any and how many.
     """
-    looks = {look: said for look in ("size", "colour", "shape") if (said := getattr(description, look)) is not None}
+    looks = {look: getattr(description, look) for look in ("size", "colour", "shape")}
+    told = {look: said for look, said in looks.items() if said is not None}
     if found := matching(scene.objects, description):
-        seen = [shared for look in ("size", "colour", "shape") if look not in looks for shared in _shared(found, look)]
+        seen = [shared for look in looks if look not in told for shared in _shared(found, look)]
     else:
-        nearest = {look: matching(scene.objects, replace(description, **{look: None})) for look in looks if len(looks) > 1}
+        nearest = {look: matching(scene.objects, replace(description, **{look: None})) for look in told if len(told) > 1}
         seen = [shared for look, items in nearest.items() for shared in _shared(items, look)]
     where = sides(found[0]) if len(found) == 1 else ()
     number = ("yes" if found else "no", NUMBERS[len(found)]) if numbered else ()
-    return Mention(phrase, tuple(looks.values()), (*seen, *where, *number))
+    return Mention(phrase, tuple(told.values()), (*seen, *where, *number))
 
 
 def _shared(items: Sequence[SceneObject], look: str) -> set[str]:

@@ -33,9 +33,8 @@ def test_codes_of_a_picture_that_is_shown_tell_what_they_show(samples: list[Toke
         assert positions == sorted(set(positions))
         assert set(positions) < set(range(picture.start, picture.stop))
         objects = scene_of(sample.record.source_uri).objects
-        words = [(item.size, item.colour, item.shape, *sides(item)) for item in objects]
-        looks = {tuple(tokenizers.text.encode(word)[0] for word in one) for one in words}
-        assert {tuple(words) for _, *words in codes} <= looks
+        told = [(item.size, item.colour, item.shape, *sides(item)) for item in objects]
+        assert {tuple(ids) for _, *ids in codes} <= {tuple(tokenizers.text.encode(word)[0] for word in one) for one in told}
 
 
 def test_codes_of_a_picture_to_draw_tell_where_they_are_predicted_what_they_will_show(
